@@ -1,0 +1,49 @@
+"""Boxes on an image, always in (row, column) order, in pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True)
+class Box:
+    """An axis-aligned rectangle; ``top`` and ``left`` may lie outside the image.
+
+    >>> Box(2, 3, 4, 5).clipped(5, 5)
+    Box(top=2, left=3, height=3, width=2)
+    """
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def bottom(self) -> int:
+        """First row below the box."""
+        return self.top + self.height
+
+    @property
+    def right(self) -> int:
+        """First column right of the box."""
+        return self.left + self.width
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Row and column slices for numpy indexing; the box must lie inside the image."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def clipped(self, height_px: int, width_px: int) -> Box:
+        """Return the part of this box inside an image; its sides are 0 when there is none."""
+        top, left = max(0, self.top), max(0, self.left)
+        bottom, right = min(height_px, self.bottom), min(width_px, self.right)
+        return Box(top, left, max(0, bottom - top), max(0, right - left))
+
+    def grown(self, margin_px: int) -> Box:
+        """Return the box with ``margin_px`` added on every side."""
+        return Box(
+            self.top - margin_px,
+            self.left - margin_px,
+            self.height + 2 * margin_px,
+            self.width + 2 * margin_px,
+        )
