@@ -1,0 +1,206 @@
+"""Transmitted light: what the bare slide looks like, and how much of it a cell lets through.
+
+A brightfield image is I = plate * transmittance (Beer-Lambert); the optical density is
+-log10(transmittance). Everything here works on the encoded values 0 to 255.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from naturalize.geometry import Box
+from naturalize.images import Rgb
+
+TERMS = ("1", "y", "x", "y*y", "x*y", "x*x")
+_MIN_PIXELS = 50
+_MAX_FIT_PIXELS = 4000
+_TRIMS = 4
+_SEED_PIXELS = 20_000
+_PEAK_SHARE = 0.15
+_MIN_SLIDE_SHARE = 0.01
+_MIN_SLIDE_VALUE = 70
+
+
+@dataclass(frozen=True, eq=False)
+class PlateSurface:
+    """The slide without cells: one second-order surface per channel.
+
+    ``coefficients`` is float64 of shape (3, 6): red, green, blue by :data:`TERMS`, where y and x
+    are pixel centres scaled to [-1, 1] over the canvas.
+
+    >>> PlateSurface(np.array([[200.0, 0, 10, 0, 0, 0]] * 3)).evaluate(1, 2)[0, :, 0].tolist()
+    [190.0, 210.0]
+    """
+
+    coefficients: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        shape, dtype = self.coefficients.shape, self.coefficients.dtype
+        if shape != (3, len(TERMS)) or dtype != np.float64:
+            raise ValueError(f"coefficients: expected float64 (3, 6), got {dtype} {shape}")
+        self.coefficients.flags.writeable = False
+
+    def evaluate(self, height_px: int, width_px: int) -> NDArray[np.float32]:
+        """Return the surface on a whole canvas: float32 (height, width, 3), within [1, 255]."""
+        return self.evaluate_box(Box(0, 0, height_px, width_px), height_px, width_px)
+
+    def evaluate_box(self, box: Box, height_px: int, width_px: int) -> NDArray[np.float32]:
+        """Return the part of :meth:`evaluate` inside ``box``, bit for bit.
+
+        A box that reaches beyond the canvas continues the surface. Only sums and products of
+        single elements are used, so every machine gives the same values.
+        """
+        y = _centred(np.arange(box.top, box.bottom), height_px)[:, None]
+        x = _centred(np.arange(box.left, box.right), width_px)[None, :]
+        surface = np.empty((box.height, box.width, 3), dtype=np.float32)
+        for channel, (c, cy, cx, cyy, cxy, cxx) in enumerate(self.coefficients):
+            # Horner's form: the column part once a column, the rest once a row.
+            value = (c + cx * x + cxx * x * x) + (cy * y + cyy * y * y) + cxy * y * x
+            surface[..., channel] = np.clip(value, 1.0, 255.0)
+        return surface
+
+
+def estimate_background(rgb: Rgb) -> NDArray[np.bool_]:
+    """Return bool (height, width): the pixels that show the bare slide.
+
+    The slide's colour is the brightest well-filled peak of the green histogram. A surface is
+    fitted to that peak, then every pixel near the surface in all three channels is taken, and the
+    fit repeated, so uneven light is followed. Images that have no light, even background give no
+    pixel at all, or few.
+    """
+    height, width = rgb.shape[:2]
+    nothing = np.zeros((height, width), dtype=np.bool_)
+    if height * width < _MIN_PIXELS:
+        return nothing
+    smooth = np.asarray(cv2.blur(rgb, (3, 3)), dtype=np.uint8)
+    step = max(1, round((height * width / _SEED_PIXELS) ** 0.5))
+    small = smooth[step // 2 :: step, step // 2 :: step]
+    seed = _slide_seed(small)
+    if seed is None:
+        return nothing
+    for _ in range(2):
+        surface = fit_plate(small, seed)
+        off = np.abs(small - surface.evaluate(*small.shape[:2]))
+        allowed = _tolerance(off[seed])
+        seed = np.asarray((off <= allowed).all(axis=2))
+        if np.count_nonzero(seed) < _MIN_SLIDE_SHARE * seed.size:
+            return nothing
+    off = np.abs(smooth - surface.evaluate(height, width))
+    return np.asarray((off <= allowed).all(axis=2))
+
+
+def fit_plate(rgb: Rgb, background: NDArray[np.bool_]) -> PlateSurface:
+    """Fit the surface of the bare slide to the ``background`` pixels of ``rgb``.
+
+    Least squares per channel, four times trimmed at three robust standard deviations (median
+    absolute deviation). Where the pixels are few or leave a side of the canvas empty the order
+    falls from two to one to none; without any pixel the plate is the image's brightest colour.
+    """
+    rows, columns = np.nonzero(background)
+    if rows.size < _MIN_PIXELS:
+        return _flat(np.percentile(rgb.reshape(-1, 3), 95, axis=0) if rgb.size else np.full(3, 255))
+    step = -(-rows.size // _MAX_FIT_PIXELS)
+    rows, columns = rows[::step], columns[::step]
+    values = rgb[rows, columns].astype(np.float64)
+    y, x = _centred(rows, rgb.shape[0]), _centred(columns, rgb.shape[1])
+    for n_terms in _terms_supported(y, x):
+        surface = PlateSurface(_trimmed_fit(_design(y, x)[:, :n_terms], values))
+        if _is_plausible(surface, values):
+            return surface
+    return _flat(np.median(values, axis=0))
+
+
+def transmittance(rgb: Rgb, plate_rgb: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the share of light let through, float32 of the shape of ``rgb``; may exceed 1.
+
+    >>> transmittance(np.uint8([[[50, 100, 200]]]), np.full((1, 1, 3), 200, np.float32)).tolist()
+    [[[0.25, 0.5, 1.0]]]
+    """
+    return np.asarray(rgb.astype(np.float32) / np.maximum(plate_rgb, 1), dtype=np.float32)
+
+
+def optical_density(rgb: Rgb, plate_rgb: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return -log10 of the transmittance, float32, at most log10(255); 0 on the bare slide."""
+    darkest = np.float32(1 / 255)
+    return -np.log10(np.maximum(transmittance(rgb, plate_rgb), darkest))
+
+
+def _centred(index: NDArray[np.int64], length: int) -> NDArray[np.float64]:
+    """Scale pixel indices so that the canvas of ``length`` pixels spans [-1, 1]."""
+    return (2.0 * index + 1.0 - length) / max(length, 1)
+
+
+def _slide_seed(smooth: Rgb) -> NDArray[np.bool_] | None:
+    """Return the pixels of the brightest well-filled peak of an image, None without one.
+
+    Green is the channel in which every stain absorbs, so the bare slide is its brightest part.
+    """
+    green = smooth[..., 1]
+    counts = np.bincount(green.ravel(), minlength=256).astype(np.float64)
+    filled = np.convolve(counts, np.ones(5) / 5, mode="same")
+    levels = np.flatnonzero(filled >= _PEAK_SHARE * filled.max())
+    brightest = int(levels[-1])
+    window = max(brightest // 12, 1)
+    peak = brightest - window + int(filled[brightest - window : brightest + 1].argmax())
+    if peak < _MIN_SLIDE_VALUE:
+        return None
+    half_width = max(brightest - peak, peak // 25, 2)
+    return np.asarray(np.abs(green.astype(np.int16) - peak) <= half_width)
+
+
+def _tolerance(off: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how far from the surface each channel of the slide may lie, from ``off`` (n, 3)."""
+    spread = 1.4826 * np.median(off, axis=0)
+    return np.asarray(np.clip(4 * spread, 5, 16), dtype=np.float32)
+
+
+def _design(y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the terms of the surface at points, float64 (points, 6)."""
+    return np.stack([np.ones_like(y), y, x, y * y, x * y, x * x], axis=1)
+
+
+def _terms_supported(y: NDArray[np.float64], x: NDArray[np.float64]) -> tuple[int, ...]:
+    """Return how many terms points at (y, x) in [-1, 1] can carry, the most first."""
+    thirds = np.bincount(_cell(y, 3) * 3 + _cell(x, 3), minlength=9) >= 0.01 * y.size
+    halves = np.bincount(_cell(y, 2) * 2 + _cell(x, 2), minlength=4) >= 0.02 * y.size
+    if thirds.sum() >= 7 and halves.all():
+        return 6, 3, 1
+    return (3, 1) if halves.sum() >= 3 else (1,)
+
+
+def _cell(position: NDArray[np.float64], n_cells: int) -> NDArray[np.int64]:
+    """Return which of ``n_cells`` equal parts of [-1, 1] each position lies in."""
+    return np.minimum((position + 1) * n_cells / 2, n_cells - 1).astype(np.int64)
+
+
+def _trimmed_fit(design: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return coefficients (3, 6) by least squares, outliers of each channel left out."""
+    coefficients = np.zeros((3, len(TERMS)))
+    n_terms = design.shape[1]
+    for channel in range(3):
+        kept = np.ones(len(values), dtype=bool)
+        for _ in range(_TRIMS):
+            fit = np.linalg.lstsq(design[kept], values[kept, channel], rcond=None)[0]
+            off = np.abs(values[:, channel] - design @ fit)
+            kept = off <= max(3 * 1.4826 * float(np.median(off)), 1.0)
+        coefficients[channel, :n_terms] = fit
+    return coefficients
+
+
+def _is_plausible(surface: PlateSurface, values: NDArray[np.float64]) -> bool:
+    """Whether the surface stays near the values it was fitted to, up to the canvas's corners."""
+    low, high = np.percentile(values, [1, 99], axis=0)
+    margin = np.maximum(0.5 * (high - low), 8.0)
+    grid = surface.evaluate(9, 9)
+    return bool((grid >= low - margin).all() and (grid <= high + margin).all())
+
+
+def _flat(colour: NDArray[np.float64]) -> PlateSurface:
+    """Return the surface that has one colour everywhere."""
+    coefficients = np.zeros((3, len(TERMS)))
+    coefficients[:, 0] = colour
+    return PlateSurface(coefficients)
