@@ -33,6 +33,7 @@ SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 _REQUEST = "request.json"
 _LOCK = ".lock"
+_SCRATCH = ".scratch"
 
 IfExists = Literal["refuse", "resume", "overwrite"]
 
@@ -94,6 +95,16 @@ class Draft:
         write_whole(target, data)
         return target
 
+    def remember(self, name: str, work: Callable[[], str]) -> str:
+        """Return the text ``work`` makes, from an earlier interrupted run where it was made there.
+
+        What is remembered lives in the draft only and is gone once the artefact is finished.
+        """
+        file = f"{_SCRATCH}/{name}"
+        if not self.has(file):
+            self.write(file, work())
+        return (self.path / file).read_text(encoding="utf-8")
+
 
 def build(
     path: Path,
@@ -124,6 +135,7 @@ def build(
             if fresh:
                 shutil.rmtree(partial, ignore_errors=True)
             raise
+        shutil.rmtree(partial / _SCRATCH, ignore_errors=True)
         manifest = _manifest(draft, path, request)
         (partial / _REQUEST).unlink(missing_ok=True)
         (partial / _LOCK).unlink(missing_ok=True)
@@ -170,7 +182,7 @@ def write_whole(target: Path, data: bytes | str) -> None:
 
 def _existing(path: Path, request: Request, if_exists: IfExists) -> Artefact | None:
     """Return the finished artefact to reuse, None to build it, or refuse."""
-    if path.is_dir() and not any(path.iterdir()) or not path.exists():
+    if (path.is_dir() and not any(path.iterdir())) or not path.exists():
         return None
     if not path.is_dir():
         raise InputError(f"output {path}", "a folder that does not exist yet", "a file")

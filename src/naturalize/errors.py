@@ -4,7 +4,8 @@
 
     NaturalizeError
     ├── InputError        a file, folder or value the user gave cannot be used
-    │   └── ImageError    a file that should hold an image does not
+    │   └── ImageError    a file that should hold an image does not, or only in part
+    │       └── NotAnImageError   its first bytes are no image format's
     ├── LeakError         a validation or test image would reach training
     ├── StorageError      the output could not be written (disk full, no permission)
     └── MissingExtraError an optional dependency is not installed
@@ -34,6 +35,10 @@ class InputError(NaturalizeError):
 
 class ImageError(InputError):
     """A file that should hold an image does not, or only in part."""
+
+
+class NotAnImageError(ImageError):
+    """A file whose first bytes are those of no image format."""
 
 
 class LeakError(NaturalizeError):

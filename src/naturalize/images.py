@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from naturalize.errors import ImageError
+from naturalize.errors import ImageError, NotAnImageError
 
 Rgb = NDArray[np.uint8]
 Chroma = Literal["4:4:4", "4:2:0"]
@@ -26,8 +26,8 @@ MAX_PIXELS = 64_000_000
 def decode(data: bytes, *, name: str = "image") -> Rgb:
     """Decode a whole image file to RGB, upright by its EXIF orientation.
 
-    Raises :class:`ImageError` naming ``name`` when the bytes are no image, a truncated one, or one
-    of more than ``MAX_PIXELS`` pixels.
+    Raises :class:`ImageError` naming ``name`` when the bytes are a truncated image or one of more
+    than ``MAX_PIXELS`` pixels, and its subclass :class:`NotAnImageError` when they are none.
     """
     try:
         with warnings.catch_warnings():
@@ -39,9 +39,9 @@ def decode(data: bytes, *, name: str = "image") -> Rgb:
                 return np.asarray(upright.convert("RGB"), dtype=np.uint8)
     except ImageError:
         raise
-    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise ImageError(name, "an image file", "something else") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except UnidentifiedImageError as error:
+        raise NotAnImageError(name, "an image file", "something else") from error
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise ImageError(name, "a whole image file", f"a damaged one ({error})") from error
 
 
@@ -54,7 +54,7 @@ def size(data: bytes, *, name: str = "image") -> tuple[int, int]:
                 turned = image.getexif().get(0x0112, 1) >= 5
                 return (image.width, image.height) if turned else (image.height, image.width)
     except UnidentifiedImageError as error:
-        raise ImageError(name, "an image file", "something else") from error
+        raise NotAnImageError(name, "an image file", "something else") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ImageError(name, "a whole image file", f"a damaged one ({error})") from error
 

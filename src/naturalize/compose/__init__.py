@@ -1,0 +1,1 @@
+"""New images from a bank: a recipe is drawn into a record, a record is rendered."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from naturalize import images
 from naturalize.artefact import Artefact
 from naturalize.datasets.manifest import read_table
+from naturalize.images import Rgb, read
 
 TABLE = "composites.csv"
 DONORS = "donors.csv"
@@ -45,6 +45,6 @@ class CompositeSet:
             tuple((row["sample_id"], row["sha256"]) for row in donors),
         )
 
-    def read(self, image: CompositeImage) -> images.Rgb:
+    def read(self, image: CompositeImage) -> Rgb:
         """Decode one image."""
-        return images.read(self.root / image.file)
+        return read(self.root / image.file)

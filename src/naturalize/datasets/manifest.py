@@ -73,13 +73,12 @@ def read_sample(root: Path, sample: Sample) -> images.Rgb:
 
 
 def samples_table(samples: Iterable[Sample], extra: Mapping[str, str] | None = None) -> str:
-    """Return CSV text, one row a sample; ``extra`` is not None: a last column ``side`` by id."""
+    """Return CSV text, one row a sample; ``extra`` adds a last column ``side``, by sample id."""
     columns = list(Sample.model_fields)
-    rows = [
-        [*sample.model_dump().values(), *([extra[sample.id]] if extra is not None else [])]
-        for sample in samples
-    ]
-    return write_table([*columns, *(["side"] if extra is not None else [])], rows)
+    if extra is None:
+        return write_table(columns, (list(s.model_dump().values()) for s in samples))
+    rows = ([*s.model_dump().values(), extra[s.id]] for s in samples)
+    return write_table([*columns, "side"], rows)
 
 
 def samples_from_rows(rows: Sequence[Mapping[str, str]], path: Path) -> tuple[Sample, ...]:

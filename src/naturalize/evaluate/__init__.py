@@ -1,0 +1,1 @@
+"""Scores, intervals and comparisons from ``Predictions`` alone; needs no torch."""

@@ -1,0 +1,1 @@
+"""One self-contained HTML page; knows no stage."""

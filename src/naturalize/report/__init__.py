@@ -1,0 +1,1 @@
+"""The page that tells a colleague what was done and whether it helped."""

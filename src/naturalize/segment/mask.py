@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from naturalize.geometry import Box
 
 Kind = Literal["WBC", "RBC", "PLT"]
-"""``WBC`` is any nucleated cell, erythroblasts included; ``RBC`` has no nucleus; ``PLT`` platelet."""
+"""``WBC``: any nucleated cell, erythroblasts included; ``RBC``: none; ``PLT``: platelet."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 

@@ -32,7 +32,7 @@ def check_donors(split: RealSplit, donors: Iterable[tuple[str, str]], *, what: s
     ``what`` names the thing made from the donors, for the message.
     """
     train = {(sample.id, sample.sha256) for sample in split.train}
-    stray = sorted({donor for donor in donors} - train)
+    stray = sorted(set(donors) - train)
     if stray:
         raise LeakError(
             f"{what}: {len(stray)} donor images are not train images of split {split.id}, "

@@ -1,0 +1,1 @@
+"""Training; the only stage that needs torch."""

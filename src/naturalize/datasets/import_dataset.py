@@ -1,0 +1,206 @@
+"""Import: every file of a folder or zip becomes a sample or is set aside with a reason.
+
+Files of a folder stay where they are; a zip is unpacked into the artefact. Nothing is decoded here
+beyond the header; whether an image can be read in full is for ``curate`` to find out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from naturalize import images
+from naturalize.artefact import Artefact, Draft, IfExists, Request, build
+from naturalize.datasets import image_folder, pbc
+from naturalize.datasets.manifest import (
+    SAMPLES,
+    SET_ASIDE,
+    root_entry,
+    samples_table,
+    write_table,
+)
+from naturalize.datasets.sample import Sample
+from naturalize.errors import ImageError, InputError, NotAnImageError
+from naturalize.progress import Track, quiet
+
+CHUNK = 1000
+MAX_UNPACKED_BYTES = 50 * 2**30
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How file names carry classes: ``label_of`` a path below the root, or None."""
+
+    name: str
+    label_of: Callable[[PurePosixPath], str | None]
+    source: str
+    licence: str
+
+
+LAYOUTS: dict[str, Layout] = {
+    "pbc": Layout("pbc", pbc.label_of, "PBC", pbc.LICENCE),
+    "folder": Layout("folder", image_folder.label_of, "", "unknown"),
+    "phantom": Layout("phantom", image_folder.label_of, "phantom", "CC0-1.0"),
+}
+
+
+def import_dataset(
+    source: Path,
+    out: Path,
+    *,
+    layout: str | None = None,
+    if_exists: IfExists = "refuse",
+    track: Track = quiet,
+) -> Artefact:
+    """Write a ``dataset`` artefact of the images below ``source`` (a folder or a zip).
+
+    ``layout`` is a key of :data:`LAYOUTS`, by default found out from the folder names. The summary
+    counts samples by class and what was set aside by kind (``unlabelled``, ``not_an_image``).
+    """
+    if layout is not None and layout not in LAYOUTS:
+        raise InputError("--as", " or ".join(LAYOUTS), layout)
+    if not source.exists():
+        raise InputError(f"source {source}", "a folder or a zip file", "nothing there")
+
+    def write(draft: Draft) -> None:
+        if source.is_dir():
+            root = _descend(source)
+            entry = root_entry(root, out)
+        else:
+            _unpack(source, draft, track)
+            root = _descend(draft.path / "images")
+            entry = root.relative_to(draft.path).as_posix()
+        _describe(draft, root, entry, layout, track)
+
+    request = Request("dataset", {"layout": layout or "auto", "source": _fingerprint(source)})
+    return build(out, request, write, if_exists=if_exists)
+
+
+def _describe(draft: Draft, root: Path, entry: str, layout: str | None, track: Track) -> None:
+    """Look at every file below ``root`` and write the tables and the summary."""
+    names = sorted(_files(root))
+    if not names:
+        raise InputError(f"source {root}", "a folder with images", "an empty folder")
+    chosen = LAYOUTS[layout or _detect(root, names)]
+    samples: list[Sample] = []
+    aside: list[tuple[str, str, str]] = []
+    chunks = [names[i : i + CHUNK] for i in range(0, len(names), CHUNK)]
+    for number, chunk in enumerate(track(chunks, len(chunks), "import (1000 files a step)")):
+        text = draft.remember(f"files-{number}.json", lambda c=chunk: _examine(root, c, chosen))  # type: ignore[misc]
+        looked = json.loads(text)
+        samples += [Sample(**fields) for fields in looked["samples"]]
+        aside += [tuple(row) for row in looked["set_aside"]]
+    classes = sorted({sample.label for sample in samples})
+    if len(classes) < 2:
+        got = f"{len(samples)} in {len(classes)}" + (f" ({classes[0]})" if classes else "")
+        raise InputError(f"source {root}", "labelled images in at least two classes", got)
+    draft.write(SAMPLES, samples_table(samples))
+    draft.write(SET_ASIDE, write_table(["path", "kind", "reason"], aside))
+    draft.summary.update(
+        classes=classes,
+        root=entry,
+        layout=chosen.name,
+        licence=chosen.licence,
+        files=len(names),
+        counts=dict(sorted(Counter(sample.label for sample in samples).items())),
+        set_aside=dict(Counter(kind for _, kind, _ in aside)),
+    )
+
+
+def _examine(root: Path, names: list[str], layout: Layout) -> str:
+    """Return JSON of the samples among ``names`` and of those set aside."""
+    samples: list[dict[str, object]] = []
+    aside: list[tuple[str, str, str]] = []
+    for name in names:
+        path = PurePosixPath(name)
+        label = layout.label_of(path)
+        try:
+            data = (root / name).read_bytes()
+            height_px, width_px = images.size(data, name=name)
+        except NotAnImageError:
+            aside.append((name, "not_an_image", "its first bytes are no image format's"))
+            continue
+        except ImageError:
+            height_px = width_px = 0
+        except OSError as error:
+            aside.append((name, "unreadable", str(error.strerror)))
+            continue
+        if label is None:
+            aside.append((name, "unlabelled", f"the {layout.name} layout gives it no class"))
+            continue
+        sample = Sample(
+            id=name,
+            label=label,
+            group=name,
+            source=layout.source,
+            height_px=height_px,
+            width_px=width_px,
+            sha256=hashlib.sha256(data).hexdigest(),
+        )
+        samples.append(sample.model_dump())
+    return json.dumps({"samples": samples, "set_aside": aside})
+
+
+def _files(root: Path) -> Iterator[str]:
+    """Yield the POSIX paths of all files below ``root``, not following links to folders."""
+    for folder, subfolders, files in os.walk(root):
+        subfolders[:] = [s for s in subfolders if not s.startswith(".") and s != "__MACOSX"]
+        for file in files:
+            yield (Path(folder) / file).relative_to(root).as_posix()
+
+
+def _descend(root: Path) -> Path:
+    """Step into folders that hold nothing but one folder, as zips of a data set do."""
+    entries = list(root.iterdir())
+    while len(entries) == 1 and entries[0].is_dir():
+        inner = list(entries[0].iterdir())
+        if not any(entry.is_dir() for entry in inner):
+            break
+        root, entries = entries[0], inner
+    return root
+
+
+def _detect(root: Path, names: list[str]) -> str:
+    """Return the layout the folder names speak for."""
+    folders = {PurePosixPath(name).parts[0] for name in names if "/" in name}
+    if pbc.looks_like(folders) and any(pbc.label_of(PurePosixPath(n)) for n in names):
+        return "pbc"
+    cells = root.parent / "cells.csv"
+    return "phantom" if cells.is_file() and (root.parent / "slides.csv").is_file() else "folder"
+
+
+def _fingerprint(source: Path) -> str:
+    """Digest names, sizes and times of the source, to know whether a resumed import is the same.
+
+    The artefact's id rests on its content; this only tells two requests apart.
+    """
+    total = hashlib.sha256()
+    if source.is_file():
+        stat = source.stat()
+        return f"zip:{stat.st_size}"
+    for name in sorted(_files(source)):
+        total.update(f"{name}\0{(source / name).lstat().st_size}\n".encode())
+    return total.hexdigest()[:16]
+
+
+def _unpack(source: Path, draft: Draft, track: Track) -> None:
+    """Unpack a zip below the draft's ``images`` folder; refuse entries that would leave it."""
+    try:
+        with zipfile.ZipFile(source) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            if sum(entry.file_size for entry in entries) > MAX_UNPACKED_BYTES:
+                raise InputError(f"source {source}", "a zip of at most 50 GiB unpacked", "more")
+            for entry in track(entries, len(entries), "unpack"):
+                name = PurePosixPath(entry.filename)
+                if name.is_absolute() or ".." in name.parts or "\\" in entry.filename:
+                    raise InputError(f"source {source}", "entries inside the zip", entry.filename)
+                if name.parts[0] != "__MACOSX" and not draft.has(f"images/{name}"):
+                    draft.write(f"images/{name}", archive.read(entry))
+    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+        raise InputError(f"source {source}", "a folder or a whole zip file", error) from error
