@@ -1,0 +1,31 @@
+"""Bring predictions of the same samples into one order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from naturalize.errors import InputError
+from naturalize.predictions import Predictions
+
+
+def aligned_labels(
+    predictions: Predictions, sample_ids: Sequence[str], classes: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the predicted labels in the order of ``sample_ids``.
+
+    Raises :class:`InputError` unless the predictions are for exactly these samples and choose
+    between exactly these classes; the order of either does not matter.
+    """
+    name = f"predictions of {predictions.checkpoint_id}"
+    _same_set(f"{name}: classes", classes, predictions.classes)
+    _same_set(f"{name}: samples", sample_ids, predictions.sample_ids)
+    by_id = dict(zip(predictions.sample_ids, predictions.labels(), strict=True))
+    return tuple(by_id[sample_id] for sample_id in sample_ids)
+
+
+def _same_set(argument: str, expected: Sequence[str], got: Sequence[str]) -> None:
+    missing, extra = sorted(set(expected) - set(got)), sorted(set(got) - set(expected))
+    if missing or extra:
+        parts = [f"{len(missing)} missing (such as {missing[0]})"] if missing else []
+        parts += [f"{len(extra)} others (such as {extra[0]})"] if extra else []
+        raise InputError(argument, f"the same {len(set(expected))}", " and ".join(parts))
