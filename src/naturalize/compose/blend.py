@@ -1,0 +1,91 @@
+"""How cutouts meet the plate.
+
+Only sums, differences, products and quotients of single elements are used on floats, and powers
+through a table of whole numbers, so that every machine renders the same pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from naturalize.cutouts.cutout import FULL
+from naturalize.geometry import Box
+
+_STEPS = 1024
+_MAX_TRANSMITTANCE = 1.5
+_UNIT = 1 << 16
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One oriented object: visible ``box`` on the canvas, ``light`` (h, w, 3), ``weight`` (h, w).
+
+    ``light`` is the transmittance, float32, its density already changed; ``pixels`` the donor's
+    uint8 pixels with the same change.
+    """
+
+    box: Box
+    light: NDArray[np.float32]
+    pixels: NDArray[np.float32]
+    weight: NDArray[np.uint8]
+
+
+Blend = Callable[[NDArray[np.float32], NDArray[np.int8], Sequence[Layer]], NDArray[np.float32]]
+
+
+def transmittance(
+    plate: NDArray[np.float32], noise: NDArray[np.int8], layers: Sequence[Layer]
+) -> NDArray[np.float32]:
+    """Return plate times the product of all transmittances, noise only where no object lies.
+
+    Objects carry their own noise. Overlaps darken as on a slide (Beer-Lambert). float32 (H, W, 3).
+    """
+    light = np.ones_like(plate)
+    bare = np.ones(plate.shape[:2], dtype=np.float32)
+    for layer in layers:
+        weight = layer.weight.astype(np.float32) / np.float32(FULL)
+        light[layer.box.slices] *= 1 + weight[..., None] * (layer.light - 1)
+        bare[layer.box.slices] *= 1 - weight
+    return plate * light + noise * bare[..., None]
+
+
+def alpha(
+    plate: NDArray[np.float32], noise: NDArray[np.int8], layers: Sequence[Layer]
+) -> NDArray[np.float32]:
+    """Return the paper's hard cut, float32 (H, W, 3): donor pixels replace the plate's."""
+    image = plate + noise
+    for layer in layers:
+        own = layer.weight == FULL
+        image[layer.box.slices][own] = layer.pixels[own]
+    return image
+
+
+BLENDS: dict[str, Blend] = {"transmittance": transmittance, "alpha": alpha}
+
+
+def change_density(
+    light: NDArray[np.float32], density: tuple[float, float, float]
+) -> NDArray[np.float32]:
+    """Return ``light`` (h, w, 3) with the optical density of each channel multiplied.
+
+    >>> change_density(np.full((1, 1, 3), 0.25, np.float32), (1.0, 2.0, 0.5)).tolist()
+    [[[0.25, 0.0625, 0.5]]]
+    """
+    changed = light.copy()
+    for channel, factor in enumerate(density):
+        if factor != 1.0:
+            steps = np.rint(np.clip(light[..., channel], 0, _MAX_TRANSMITTANCE) * _STEPS)
+            changed[..., channel] = _powers(factor)[steps.astype(np.intp)]
+    return changed
+
+
+@lru_cache(maxsize=4096)
+def _powers(factor: float) -> NDArray[np.float32]:
+    """Return t ** factor for t = 0, 1/1024, ... up to the cap, rounded to 1/65536."""
+    t = np.arange(int(_MAX_TRANSMITTANCE * _STEPS) + 1) / _STEPS
+    return (np.rint(t**factor * _UNIT) / _UNIT).astype(np.float32)

@@ -1,0 +1,174 @@
+"""Fill a folder with composites, each with the record it can be rendered again from."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import lru_cache, partial
+from pathlib import Path
+
+from naturalize.artefact import Artefact, Draft, IfExists, Request, build, open_artefact
+from naturalize.compose.composite_set import DONORS, TABLE
+from naturalize.compose.placement import draw_scene
+from naturalize.compose.recipe import Recipe
+from naturalize.compose.render import render
+from naturalize.compose.scene import Scene
+from naturalize.cutouts.bank import CutoutBank
+from naturalize.datasets.manifest import write_table
+from naturalize.errors import InputError
+from naturalize.progress import Track, quiet
+from naturalize.seeds import child
+from naturalize.workers import run_all
+
+RECORDS = "records.jsonl"
+RECIPE = "recipe.yaml"
+CHUNK = 50
+
+
+def make_composites(
+    bank: Artefact,
+    out: Path,
+    *,
+    recipe: Recipe,
+    count: int,
+    seed: int = 0,
+    workers: int = 1,
+    if_exists: IfExists = "refuse",
+    track: Track = quiet,
+) -> Artefact:
+    """Write a ``composites`` artefact of ``count`` images made by ``recipe`` from ``bank``.
+
+    Image i depends on the bank, the recipe, the seed and i alone: any number of workers and any
+    interruption give the same folder.
+    """
+    if count < 1:
+        raise InputError("--count", "at least 1", count)
+    loaded = CutoutBank.load(bank)
+    labels = deal_labels(recipe, loaded, count)
+
+    def write(draft: Draft) -> None:
+        draft.write(RECIPE, recipe.yaml())
+        chunks = [list(range(s, min(s + CHUNK, count))) for s in range(0, count, CHUNK)]
+        work = partial(_compose_chunk, bank, recipe, labels, seed, draft.path)
+        done = run_all(work, chunks, workers=workers)
+        what = f"compose ({CHUNK} images a step)"
+        records = [line for text in track(done, len(chunks), what) for line in text.splitlines()]
+        _write_tables(draft, [json.loads(line) for line in records], loaded)
+
+    parameters = {"recipe": recipe.model_dump(mode="json"), "count": count}
+    request = Request("composites", parameters, {"bank": bank}, seed)
+    return build(out, request, write, if_exists=if_exists)
+
+
+def deal_labels(recipe: Recipe, bank: CutoutBank, count: int) -> tuple[str, ...]:
+    """Return the class of each of ``count`` composites, in class order.
+
+    ``share: same`` deals them as the donors' images are, ``share: equal`` the same number to each
+    class. Classes without a subject in the bank get none.
+    """
+    wanted = bank.classes if recipe.classes == "all" else recipe.classes
+    unknown = sorted(set(wanted) - set(bank.classes))
+    if unknown:
+        raise InputError(
+            f"recipe {recipe.name}, classes", ", ".join(bank.classes), ", ".join(unknown)
+        )
+    able = [label for label in wanted if bank.subjects(label)]
+    if not able:
+        raise InputError(f"recipe {recipe.name}, classes", "classes with cutouts", "none")
+    images = Counter(row.label for row in bank.donors)
+    weight = {label: images[label] if recipe.share == "same" else 1 for label in able}
+    return tuple(label for label, n in _apportion(weight, count).items() for _ in range(n))
+
+
+def replay(composites: Artefact) -> Iterator[tuple[str, bool]]:
+    """Render every composite again from its record; yield its file and whether pixels agree."""
+    bank = CutoutBank.load(composites.input("bank"))
+    recipe = Recipe.model_validate(composites.manifest["parameters"]["recipe"])
+    for line in (composites.path / RECORDS).read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        scene = Scene.model_validate(record["scene"])
+        again = render(scene, bank, recipe).pixels_sha256()
+        yield record["file"], again == record["pixels_sha256"]
+
+
+def _compose_chunk(
+    artefact: Artefact,
+    recipe: Recipe,
+    labels: tuple[str, ...],
+    seed: int,
+    draft: Path,
+    indices: list[int],
+) -> str:
+    """Compose the images of one chunk unless an interrupted run did; return their records."""
+
+    def work() -> str:
+        bank = _bank(artefact)
+        return "".join(_compose_one(bank, recipe, labels[i], seed, draft, i) for i in indices)
+
+    return Draft(draft).remember(f"records-{indices[0]}.jsonl", work)
+
+
+def _compose_one(
+    bank: CutoutBank, recipe: Recipe, label: str, seed: int, draft: Path, index: int
+) -> str:
+    scene = draw_scene(recipe, bank, label, rng=child(seed, "composite", index))
+    composite = render(scene, bank, recipe)
+    file = f"images/{label}/{label}_{index:06d}.jpg"
+    Draft(draft).write(file, composite.jpeg)
+    record = {
+        "file": file,
+        "index": index,
+        "pixels_sha256": composite.pixels_sha256(),
+        "scene": scene.model_dump(mode="json"),
+    }
+    return json.dumps(record, separators=(",", ":")) + "\n"
+
+
+@lru_cache(maxsize=1)
+def _bank_of(path: Path, bank_id: str) -> CutoutBank:
+    return CutoutBank.load(open_artefact(path, "bank"))
+
+
+def _bank(artefact: Artefact) -> CutoutBank:
+    """Open a bank once a process."""
+    return _bank_of(artefact.path, artefact.id)
+
+
+def _write_tables(draft: Draft, records: list[dict[str, object]], bank: CutoutBank) -> None:
+    scenes = [Scene.model_validate(record["scene"]) for record in records]
+    donors = {scene.plate for scene in scenes}
+    for scene in scenes:
+        donors |= {bank.by_id[p.cutout].sample_id for p in scene.placements}
+    lines = "".join(json.dumps(r, separators=(",", ":")) + "\n" for r in records)
+    draft.write(RECORDS, lines)
+    rows = zip((r["file"] for r in records), scenes, strict=True)
+    draft.write(TABLE, write_table(["file", "label"], ((f, s.label) for f, s in rows)))
+    used = sorted(donors)
+    shas = [(name, bank.donor_by_id[name].sha256) for name in used]
+    draft.write(DONORS, write_table(["sample_id", "sha256"], shas))
+    unplaced: Counter[str] = Counter()
+    for scene in scenes:
+        unplaced.update(scene.unplaced)
+    counts = Counter(scene.label for scene in scenes)
+    objects = sum(len(scene.placements) for scene in scenes)
+    draft.summary.update(
+        classes=list(bank.classes),
+        counts={label: counts[label] for label in bank.classes},
+        donors=len(used),
+        objects_per_image=round(objects / len(scenes), 2),
+        unplaced=dict(unplaced),
+        without_cutouts=[label for label in bank.classes if not bank.subjects(label)],
+        split_id=bank.split_id,
+    )
+
+
+def _apportion(weights: Mapping[str, int], count: int) -> dict[str, int]:
+    """Deal ``count`` out in proportion to ``weights`` by largest remainder."""
+    total = sum(weights.values())
+    exact = {label: count * weight / total for label, weight in weights.items()}
+    dealt = {label: int(share) for label, share in exact.items()}
+    order = sorted(exact, key=lambda label: (dealt[label] - exact[label], label))
+    for label in order[: count - sum(dealt.values())]:
+        dealt[label] += 1
+    return dealt

@@ -1,0 +1,104 @@
+"""A recipe says how composites are made; unknown keys are refused."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from naturalize.errors import InputError
+from naturalize.images import Chroma
+
+Observed = Literal["as observed"]
+Count = Annotated[int, Field(ge=0, le=500)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Appearance(_Part):
+    """How far a cell may be changed: optical density times 1 +- the share, 0 for not at all."""
+
+    density: Share = 0.0
+    density_per_channel: Share = 0.0
+
+
+class Encode(_Part):
+    """The final encode every composite goes through; the defaults are PBC's own."""
+
+    quality: Annotated[int, Field(ge=1, le=100)] = 75
+    chroma: Chroma = "4:4:4"
+
+
+class Recipe(_Part):
+    """How to make composites.
+
+    ``classes`` are the classes to compose, or all; ``share`` deals the images out as the train
+    images are (``"same"``: the same synthetic share for every class) or equally (``"equal"``).
+    ``red_cells`` and ``platelets`` are numbers, (low, high) ranges or as observed in the bank;
+    ``jitter`` moves the subject off the centre as observed, or not. ``collision`` works on masks or
+    on boxes (the paper's); ``overlap`` is the share of a red cell that may lie on others;
+    ``border`` lets objects cross the image border; ``turns`` gives quarter turns and flips.
+    ``plate_tolerance`` is how many grey levels (any channel) the light of a cutout's donor may
+    differ from the plate's.
+
+    >>> load_recipe("paper").red_cells
+    8
+    """
+
+    name: str
+    blend: Literal["transmittance", "alpha"] = "transmittance"
+    classes: Literal["all"] | tuple[str, ...] = "all"
+    share: Literal["same", "equal"] = "same"
+    canvas: Observed | tuple[int, int] = "as observed"
+    red_cells: Observed | Count | tuple[Count, Count] = "as observed"
+    platelets: Observed | Count | tuple[Count, Count] = "as observed"
+    jitter: Observed | Literal["none"] = "as observed"
+    collision: Literal["mask", "box"] = "mask"
+    overlap: Share = 0.04
+    border: bool = True
+    turns: bool = True
+    attempts: Annotated[int, Field(ge=1, le=1000)] = 40
+    plate_tolerance: Annotated[float, Field(ge=0, le=255)] = 10.0
+    appearance: Appearance = Appearance()
+    encode: Encode = Encode()
+
+    def yaml(self) -> str:
+        """Return the recipe as YAML that :func:`load_recipe` reads back."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def shipped_recipes() -> tuple[str, ...]:
+    """Return the names of the recipes that come with the package."""
+    folder = files("naturalize.compose") / "recipes"
+    return tuple(sorted(f.name.removesuffix(".yaml") for f in folder.iterdir()))
+
+
+def load_recipe(name_or_file: str | Path) -> Recipe:
+    """Return a shipped recipe by name, or the recipe in a YAML file.
+
+    Raises :class:`InputError` naming an unknown recipe, an unknown key or a value out of range.
+    """
+    if str(name_or_file) in shipped_recipes():
+        text = (files("naturalize.compose") / "recipes" / f"{name_or_file}.yaml").read_text()
+    else:
+        path = Path(name_or_file)
+        if not path.is_file():
+            allowed = ", ".join(shipped_recipes())
+            raise InputError("--recipe", f"{allowed} or a YAML file", name_or_file)
+        text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        return Recipe.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise InputError(f"--recipe {name_or_file}", "a YAML file", error) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "recipe"
+        raise InputError(
+            f"--recipe {name_or_file}, {where}", first["msg"], first["input"]
+        ) from None

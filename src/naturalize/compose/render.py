@@ -1,0 +1,81 @@
+"""Render a scene: the same scene, bank and recipe give the same pixels, anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from naturalize.compose.blend import BLENDS, Layer, change_density
+from naturalize.compose.placement import inside, orient
+from naturalize.compose.recipe import Encode, Recipe
+from naturalize.compose.scene import Placement, Scene
+from naturalize.cutouts.bank import CutoutBank
+from naturalize.cutouts.cutout import FULL
+from naturalize.geometry import Box
+from naturalize.images import Rgb, decode, encode_jpeg
+from naturalize.seeds import child
+
+
+@dataclass(frozen=True, eq=False)
+class Composite:
+    """A rendered scene.
+
+    ``image`` is uint8 (H, W, 3) as decoded from ``jpeg``, so it is what training sees whether the
+    composite comes from a folder or straight from memory. ``label_map`` is uint16 (H, W): 0 bare
+    slide, i + 1 the pixels of placement i.
+    """
+
+    scene: Scene
+    image: Rgb
+    jpeg: bytes
+    label_map: NDArray[np.uint16]
+
+    def pixels_sha256(self) -> str:
+        """Return the digest of the decoded pixels."""
+        return hashlib.sha256(self.image.tobytes()).hexdigest()
+
+
+def render(scene: Scene, bank: CutoutBank, recipe: Recipe) -> Composite:
+    """Render ``scene`` with cutouts and plate from ``bank``."""
+    plate = bank.plate(scene.plate)
+    canvas = plate.surface.evaluate(scene.height_px, scene.width_px)
+    rng = child(scene.noise_seed, "noise")
+    noise = plate.noise(scene.height_px, scene.width_px, rng=rng)
+    layers = [_layer(placement, bank, canvas.shape) for placement in scene.placements]
+    blended = BLENDS[recipe.blend](canvas, noise, layers)
+    pixels = np.rint(np.clip(blended, 0, 255)).astype(np.uint8)
+    jpeg = _encode(pixels, recipe.encode)
+    return Composite(scene, decode(jpeg), jpeg, _label_map(layers, canvas.shape))
+
+
+def _layer(placement: Placement, bank: CutoutBank, shape: tuple[int, ...]) -> Layer:
+    """Return one object, oriented and changed, cut to what is visible."""
+    cutout = bank.cutout(placement.cutout)
+    light = change_density(cutout.transmittance(), placement.density)
+    own_plate = cutout.surface.evaluate_box(cutout.box, *cutout.donor_px)
+    unchanged = placement.density == (1.0, 1.0, 1.0)
+    pixels = cutout.pixels.astype(np.float32) if unchanged else own_plate * light
+    weight = orient(cutout.weight, placement.turns, placement.flip)
+    box = Box(placement.top, placement.left, *weight.shape)
+    seen = box.clipped(shape[0], shape[1])
+    part = inside(box, seen)
+    return Layer(
+        box=seen,
+        light=orient(light, placement.turns, placement.flip)[part],
+        pixels=orient(pixels, placement.turns, placement.flip)[part],
+        weight=weight[part],
+    )
+
+
+def _label_map(layers: list[Layer], shape: tuple[int, ...]) -> NDArray[np.uint16]:
+    labels = np.zeros(shape[:2], dtype=np.uint16)
+    for number, layer in enumerate(layers, start=1):
+        labels[layer.box.slices][layer.weight == FULL] = number
+    return labels
+
+
+def _encode(pixels: Rgb, encode: Encode) -> bytes:
+    return encode_jpeg(pixels, quality=encode.quality, chroma=encode.chroma)

@@ -1,0 +1,209 @@
+"""The bank: every cutout and plate of the train images, opened lazily.
+
+Format, without pickle: ``shards/NNNNN.npy`` are flat uint8 arrays; ``cutouts.csv`` says where each
+cutout lies in them (h*w*3 bytes of pixels, then h*w of weight), ``donors.csv`` holds one row an
+image cut up (surface, digest, where its noise tiles lie), ``turned_down.csv`` what was not taken
+and why, ``statistics.json`` what the images look like.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from naturalize.artefact import Artefact
+from naturalize.cutouts.cutout import Cutout
+from naturalize.cutouts.plate import TILE_PX, Plate
+from naturalize.cutouts.statistics import FieldStatistics
+from naturalize.datasets.manifest import read_table
+from naturalize.errors import InputError
+from naturalize.geometry import Box
+from naturalize.optics import PlateSurface
+from naturalize.segment import Kind
+
+CUTOUTS = "cutouts.csv"
+DONORS = "donors.csv"
+TURNED_DOWN = "turned_down.csv"
+STATISTICS = "statistics.json"
+TERMS = [f"{channel}{term}" for channel in "rgb" for term in range(6)]
+CUTOUT_COLUMNS = [
+    "id", "kind", "label", "sample_id", "top", "left", "height", "width", "area_px", "shard",
+    "offset",
+]  # fmt: skip
+DONOR_COLUMNS = [
+    "sample_id", "sha256", "label", "height_px", "width_px", *TERMS, "tiles", "shard", "offset",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CutoutRow:
+    """Where a cutout lies and what it is, without its pixels."""
+
+    id: str
+    kind: Kind
+    label: str
+    sample_id: str
+    box: Box
+    area_px: int
+    shard: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class DonorRow:
+    """An image that was cut up; ``tiles`` is 0 where it gave no plate."""
+
+    sample_id: str
+    sha256: str
+    label: str
+    surface: PlateSurface
+    height_px: int
+    width_px: int
+    tiles: int
+    shard: int
+    offset: int
+
+
+@dataclass(frozen=True, eq=False)
+class CutoutBank:
+    """Cutouts by kind and class, plates and statistics of one split's train images."""
+
+    id: str
+    folder: Path
+    split_id: str
+    classes: tuple[str, ...]
+    rows: tuple[CutoutRow, ...]
+    donors: tuple[DonorRow, ...]
+    statistics: FieldStatistics
+
+    @classmethod
+    def load(cls, artefact: Artefact) -> CutoutBank:
+        """Read the tables of a ``bank`` artefact; pixels are mapped when asked for."""
+        try:
+            text = (artefact.path / STATISTICS).read_text(encoding="utf-8")
+            return cls(
+                id=artefact.id,
+                folder=artefact.path,
+                split_id=artefact.manifest["inputs"]["split"]["id"],
+                classes=tuple(artefact.summary["classes"]),
+                rows=tuple(_cutout_row(r) for r in read_table(artefact.path / CUTOUTS)),
+                donors=tuple(_donor_row(r) for r in read_table(artefact.path / DONORS)),
+                statistics=FieldStatistics.model_validate_json(text),
+            )
+        except (OSError, KeyError, ValueError) as error:
+            raise InputError(
+                str(artefact.path), "a whole bank", f"a damaged one: {error}"
+            ) from error
+
+    @cached_property
+    def by_id(self) -> dict[str, CutoutRow]:
+        """Cutout rows by id."""
+        return {row.id: row for row in self.rows}
+
+    @cached_property
+    def donor_by_id(self) -> dict[str, DonorRow]:
+        """Donor rows by sample id."""
+        return {row.sample_id: row for row in self.donors}
+
+    @cached_property
+    def plates(self) -> tuple[DonorRow, ...]:
+        """The donors that gave a plate."""
+        return tuple(row for row in self.donors if row.tiles)
+
+    @cached_property
+    def plate_colours(self) -> NDArray[np.float64]:
+        """Colour at the centre of each of :attr:`plates`, float64 (n, 3)."""
+        return np.array([row.surface.coefficients[:, 0] for row in self.plates]).reshape(-1, 3)
+
+    @cached_property
+    def bystanders(self) -> dict[Kind, tuple[tuple[CutoutRow, ...], NDArray[np.float64]]]:
+        """Red cells and platelets that are no subject, with the plate colours of their donors."""
+        found: dict[Kind, tuple[tuple[CutoutRow, ...], NDArray[np.float64]]] = {}
+        for kind in ("RBC", "PLT"):
+            rows = tuple(row for row in self.rows if row.kind == kind and not row.label)
+            found[kind] = rows, self._colours(rows)
+        return found
+
+    def subjects(self, label: str) -> tuple[CutoutRow, ...]:
+        """Return the cutouts that are the subject of an image of class ``label``."""
+        return self._subjects.get(label, ())
+
+    @cached_property
+    def _subjects(self) -> dict[str, tuple[CutoutRow, ...]]:
+        return {
+            label: tuple(row for row in self.rows if row.label == label) for label in self.classes
+        }
+
+    def cutout(self, cutout_id: str) -> Cutout:
+        """Return one cutout with its pixels."""
+        row = self.by_id[cutout_id]
+        donor = self.donor_by_id[row.sample_id]
+        h, w = row.box.height, row.box.width
+        data = self._shard(row.shard)[row.offset : row.offset + h * w * 4]
+        return Cutout(
+            id=row.id,
+            kind=row.kind,
+            label=row.label,
+            sample_id=row.sample_id,
+            box=row.box,
+            pixels=data[: h * w * 3].reshape(h, w, 3),
+            weight=data[h * w * 3 :].reshape(h, w),
+            surface=donor.surface,
+            donor_px=(donor.height_px, donor.width_px),
+        )
+
+    def plate(self, sample_id: str) -> Plate:
+        """Return the plate of one donor."""
+        row = self.donor_by_id[sample_id]
+        data = self._shard(row.shard)[row.offset :][: row.tiles * TILE_PX * TILE_PX * 3]
+        tiles = data.reshape(row.tiles, TILE_PX, TILE_PX, 3)
+        return Plate(sample_id, row.surface, row.height_px, row.width_px, tiles)
+
+    def _shard(self, number: int) -> NDArray[np.uint8]:
+        if number not in self._open:
+            path = self.folder / "shards" / f"{number:05d}.npy"
+            self._open[number] = np.load(path, mmap_mode="r", allow_pickle=False)
+        return self._open[number]
+
+    @cached_property
+    def _open(self) -> dict[int, NDArray[np.uint8]]:
+        return {}
+
+    def _colours(self, rows: tuple[CutoutRow, ...]) -> NDArray[np.float64]:
+        by_id = self.donor_by_id
+        colours = [by_id[row.sample_id].surface.coefficients[:, 0] for row in rows]
+        return np.array(colours, dtype=np.float64).reshape(-1, 3)
+
+
+def _cutout_row(row: dict[str, str]) -> CutoutRow:
+    box = Box(int(row["top"]), int(row["left"]), int(row["height"]), int(row["width"]))
+    kind: Kind = "WBC" if row["kind"] == "WBC" else "RBC" if row["kind"] == "RBC" else "PLT"
+    return CutoutRow(
+        row["id"],
+        kind,
+        row["label"],
+        row["sample_id"],
+        box,
+        int(row["area_px"]),
+        int(row["shard"]),
+        int(row["offset"]),
+    )
+
+
+def _donor_row(row: dict[str, str]) -> DonorRow:
+    coefficients = np.array([float(row[term]) for term in TERMS]).reshape(3, 6)
+    return DonorRow(
+        row["sample_id"],
+        row["sha256"],
+        row["label"],
+        PlateSurface(coefficients),
+        int(row["height_px"]),
+        int(row["width_px"]),
+        int(row["tiles"]),
+        int(row["shard"]),
+        int(row["offset"]),
+    )

@@ -1,0 +1,93 @@
+"""The bare slide of one train image: its surface and its noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from naturalize.images import Rgb
+from naturalize.optics import PlateSurface
+
+TILE_PX = 24
+MAX_TILES = 6
+MIN_BACKGROUND = 0.03
+_ZERO = 128
+
+
+@dataclass(frozen=True, eq=False)
+class Plate:
+    """What the slide of ``sample_id`` looks like without cells.
+
+    ``tiles`` is uint8 (n, 24, 24, 3): squares of bare slide minus the surface, plus 128, so real
+    noise with its grain and its strength in each channel (none where the channel clips).
+    """
+
+    sample_id: str
+    surface: PlateSurface
+    height_px: int
+    width_px: int
+    tiles: NDArray[np.uint8]
+
+    def mean(self) -> NDArray[np.float64]:
+        """Return the colour of the plate at its centre, float64 (3,)."""
+        return self.surface.coefficients[:, 0]
+
+    def noise(self, height_px: int, width_px: int, *, rng: np.random.Generator) -> NDArray[np.int8]:
+        """Return int8 (height, width, 3) of noise laid out from the tiles, each turned at random.
+
+        Whole numbers from integer draws: the same on every machine.
+        """
+        rows, columns = -(-height_px // TILE_PX), -(-width_px // TILE_PX)
+        picks = rng.integers(0, [len(self.tiles), 4, 2], size=(rows * columns, 3))
+        canvas = np.empty((rows * TILE_PX, columns * TILE_PX, 3), dtype=np.int8)
+        for i, (tile, turns, flip) in enumerate(picks):
+            residual = np.rot90(self.tiles[tile], int(turns))
+            residual = residual[:, ::-1] if flip else residual
+            top, left = divmod(i, columns)
+            square = np.s_[
+                top * TILE_PX : (top + 1) * TILE_PX, left * TILE_PX : (left + 1) * TILE_PX
+            ]
+            canvas[square] = residual.astype(np.int16) - _ZERO
+        return canvas[:height_px, :width_px]
+
+
+def take_plate(
+    sample_id: str, rgb: Rgb, background: NDArray[np.bool_], surface: PlateSurface
+) -> Plate | str:
+    """Return the plate of an image, or the reason why it shows too little of its slide.
+
+    ``background`` is bool (H, W): pixels of bare slide, objects and their rims left out.
+    """
+    share = float(background.mean())
+    if share < MIN_BACKGROUND:
+        return f"only {share:.1%} of the image is bare slide, {MIN_BACKGROUND:.0%} are needed"
+    corners = _free_squares(background)
+    if not corners:
+        return f"no square of {TILE_PX} px of bare slide"
+    height_px, width_px = rgb.shape[:2]
+    residual = rgb - np.rint(surface.evaluate(height_px, width_px))
+    squares = [residual[r : r + TILE_PX, c : c + TILE_PX] for r, c in corners]
+    tiles = np.stack([square - np.rint(square.mean(axis=(0, 1))) for square in squares])
+    coded = np.clip(tiles + _ZERO, 0, 255).astype(np.uint8)
+    return Plate(sample_id, surface, height_px, width_px, coded)
+
+
+def _free_squares(background: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return corners (row, column) of disjoint squares that are bare slide, the emptiest first."""
+    filled = np.zeros((background.shape[0] + 1, background.shape[1] + 1), dtype=np.int64)
+    filled[1:, 1:] = background.cumsum(axis=0).cumsum(axis=1)
+    k = TILE_PX
+    if min(background.shape) < k:
+        return []
+    inside = filled[k:, k:] - filled[:-k, k:] - filled[k:, :-k] + filled[:-k, :-k]
+    inside = inside.copy()
+    corners: list[tuple[int, int]] = []
+    while len(corners) < MAX_TILES:
+        row, column = divmod(int(inside.argmax()), inside.shape[1])
+        if inside[row, column] < 0.97 * k * k:
+            break
+        corners.append((row, column))
+        inside[max(0, row - k + 1) : row + k, max(0, column - k + 1) : column + k] = 0
+    return corners
