@@ -1,0 +1,173 @@
+"""Nuclei: the purple parts of a smear, their lobes joined, platelets told apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from naturalize.segment.stain import Stain
+
+_LOBE_GAP = 0.45
+_MAX_SPAN = 2.4
+_PALER = 0.65
+
+
+@dataclass(frozen=True, eq=False)
+class PurpleParts:
+    """Nuclei and platelets of one image, as labels int32 (height, width), 0 outside."""
+
+    nuclei: NDArray[np.int32]
+    platelets: NDArray[np.int32]
+
+
+def nuclear_pixels(stain: Stain) -> NDArray[np.bool_]:
+    """Return the pixels as purple as a nucleus: Otsu's threshold on the foreground's purple.
+
+    Where the upper class is hardly more purple than red cells scatter, there is none.
+    """
+    values = stain.purple[stain.foreground]
+    if values.size < 20:
+        return np.zeros_like(stain.foreground)
+    threshold = _otsu(values)
+    below = values[values < threshold]
+    lowest = max(0.3 * stain.red_cell_density, 3 * float(np.std(below)) if below.size else 0.0)
+    return np.asarray(stain.foreground & (stain.purple > max(threshold, lowest)))
+
+
+def find_nuclei(stain: Stain, nuclear: NDArray[np.bool_], diameter_px: float) -> PurpleParts:
+    """Turn nuclear pixels into whole nuclei and platelets.
+
+    Lobes are joined when they lie near each other with no bare slide between. ``diameter_px`` is
+    that of a red cell.
+    """
+    parts = _solid_parts(_without_cytoplasm(nuclear, stain.purple, diameter_px), diameter_px)
+    count, labels, stats, centres = cv2.connectedComponentsWithStats(parts.astype(np.uint8))
+    area = stats[:, cv2.CC_STAT_AREA] / (np.pi / 4 * diameter_px**2)
+    seen = [i for i in range(1, count) if area[i] > 0.015]
+    groups = _joined(seen, labels, stain, diameter_px)
+    nuclei, platelets = np.zeros_like(labels), np.zeros_like(labels)
+    for number, members in enumerate(groups, start=1):
+        pixels = np.isin(labels, members)
+        target = nuclei if _is_nucleus(pixels, stain, diameter_px) else platelets
+        target[pixels] = number
+    return PurpleParts(_renumbered(nuclei), _renumbered(platelets))
+
+
+def _without_cytoplasm(
+    nuclear: NDArray[np.bool_], purple: NDArray[np.float32], diameter_px: float
+) -> NDArray[np.bool_]:
+    """Take blue cytoplasm away from parts in which it is clearly paler than the nucleus.
+
+    A second Otsu threshold within each part, on values smoothed beyond the texture of chromatin.
+    """
+    inside = nuclear.astype(np.float32)
+    sigma = 0.04 * diameter_px
+    weight = cv2.GaussianBlur(inside, (0, 0), sigma)
+    level = cv2.GaussianBlur(purple * inside, (0, 0), sigma) / np.maximum(weight, 1e-6)
+    _, labels = cv2.connectedComponents(nuclear.astype(np.uint8))
+    kept = nuclear.copy()
+    for number, box in enumerate(ndimage.find_objects(labels), start=1):
+        part = labels[box] == number
+        values = level[box][part]
+        if values.size < 0.1 * diameter_px**2:
+            continue
+        pale = values <= _otsu(values)
+        if 0.05 < pale.mean() < 0.9 and values[pale].mean() < _PALER * values[~pale].mean():
+            kept[box][part] = ~pale
+    return kept
+
+
+def _solid_parts(nuclear: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
+    """Close the texture of chromatin, fill holes, drop specks."""
+    side = max(3, round(0.05 * diameter_px)) | 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    solid = cv2.morphologyEx(nuclear.astype(np.uint8), cv2.MORPH_CLOSE, disc)
+    solid = cv2.morphologyEx(solid, cv2.MORPH_OPEN, disc)
+    holes = (ndimage.binary_fill_holes(solid) & (solid == 0)).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(holes, connectivity=4)
+    small = stats[:, cv2.CC_STAT_AREA] < 0.06 * diameter_px**2
+    small[0] = False
+    return np.asarray((solid > 0) | small[labels])
+
+
+def _joined(
+    parts: list[int], labels: NDArray[np.int32], stain: Stain, diameter_px: float
+) -> list[list[int]]:
+    """Group parts of one nucleus, largest first."""
+    points = {i: _contour_points(labels == i) for i in parts}
+    area = {i: int(np.count_nonzero(labels == i)) for i in parts}
+    whole = 1.0 * np.pi / 4 * diameter_px**2
+    groups: list[list[int]] = []
+    for part in sorted(parts, key=lambda i: -area[i]):
+        home = None
+        for group in groups:
+            if area[part] > whole and sum(area[i] for i in group) > whole:
+                continue
+            gap, start, end = min(
+                (_nearest(points[part], points[i]) for i in group), key=lambda found: found[0]
+            )
+            joint = np.concatenate([points[i] for i in [*group, part]])
+            span = float(np.ptp(joint, axis=0).max())
+            if gap > _LOBE_GAP * diameter_px or span > _MAX_SPAN * diameter_px:
+                continue
+            if _slide_between(stain, start, end):
+                continue
+            home = group
+            break
+        if home is None:
+            groups.append([part])
+        else:
+            home.append(part)
+    return groups
+
+
+def _contour_points(pixels: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return (row, column) of the outline, at most about 100 points."""
+    contours, _ = cv2.findContours(
+        pixels.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
+    points = np.concatenate([c[:, 0, ::-1] for c in contours]).astype(np.float64)
+    return points[:: max(1, len(points) // 100)]
+
+
+def _nearest(
+    one: NDArray[np.float64], other: NDArray[np.float64]
+) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+    """Return the gap between two outlines and the two points that face each other."""
+    squared = ((one[:, None] - other[None]) ** 2).sum(axis=2)
+    i, j = divmod(int(squared.argmin()), len(other))
+    return float(np.sqrt(squared[i, j])), one[i], other[j]
+
+
+def _slide_between(stain: Stain, start: NDArray[np.float64], end: NDArray[np.float64]) -> bool:
+    """Whether bare slide shows on the straight way from one point to another."""
+    way = np.linspace(start, end, 16).round().astype(int)
+    return bool((~stain.foreground[way[:, 0], way[:, 1]]).mean() > 0.2)
+
+
+def _is_nucleus(pixels: NDArray[np.bool_], stain: Stain, diameter_px: float) -> bool:
+    """Whether a purple part is a nucleus, not a platelet: large, or small but dark."""
+    area = np.count_nonzero(pixels) / (np.pi / 4 * diameter_px**2)
+    density = float(np.median(stain.density[..., 1][pixels]))
+    darkness = density / stain.red_cell_density
+    return bool(area * darkness > 3.1 or (area > 0.2 and (darkness > 7.0 or density > 0.72)))
+
+
+def _renumbered(labels: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the same parts numbered from 1 without gaps."""
+    _, inverse = np.unique(np.append(0, labels.ravel()), return_inverse=True)
+    return inverse[1:].reshape(labels.shape).astype(np.int32)
+
+
+def _otsu(values: NDArray[np.float32]) -> float:
+    """Return Otsu's threshold of float values, by 256 levels up to their 99.5th percentile."""
+    low, high = (float(v) for v in np.percentile(values, [0.5, 99.5]))
+    if high <= low:
+        return high
+    levels = np.clip((values - low) * (255 / (high - low)), 0, 255).astype(np.uint8)
+    level, _ = cv2.threshold(levels.reshape(-1, 1), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    return low + float(level) * (high - low) / 255
