@@ -1,0 +1,100 @@
+"""Which images the batch at each step holds: a pure function of seed and step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from naturalize.seeds import child
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Pool indices and class indices of one batch, both int64 (batch size,).
+
+    ``fell_back`` marks the slots where a composite was due but its class has none.
+    """
+
+    images: Indices
+    labels: Indices
+    fell_back: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """The order of training over a pool of real images first, then composites.
+
+    ``real`` and ``composites`` hold class indices. The real images come in shuffled epochs; a slot
+    gives way with probability ``synthetic_share`` to a random composite of the same class, so the
+    labels at a step do not depend on the composites at all.
+
+    >>> real, composites = np.array([0, 1]), np.array([1])
+    >>> batch = Batches(real, composites, 1.0, batch_size=2, seed=0).at(0)
+    >>> sorted(batch.images.tolist()), batch.fell_back.sum()
+    ([0, 2], np.int64(1))
+    """
+
+    real: Indices
+    composites: Indices
+    synthetic_share: float
+    batch_size: int
+    seed: int
+
+    def at(self, step: int) -> Batch:
+        """Return the batch at ``step``, counted from 0."""
+        positions = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
+        images = self._real_at(positions)
+        labels = self.real[images]
+        rng = child(self.seed, "synthetic", step)
+        due = rng.random(self.batch_size) < self.synthetic_share
+        which = rng.random(self.batch_size)
+        counts = np.bincount(self.composites, minlength=int(self.real.max()) + 1)
+        synthetic = due & (counts[labels] > 0)
+        first = np.cumsum(counts) - counts
+        by_class = np.argsort(self.composites, kind="stable")
+        chosen = (first[labels] + which * counts[labels]).astype(np.int64)[synthetic]
+        images[synthetic] = len(self.real) + by_class[chosen]
+        return Batch(images, labels, due & ~synthetic)
+
+    def exposure(self, steps: int, n_classes: int) -> Exposure:
+        """Count what the first ``steps`` batches show of each class."""
+        seen = [self.at(step) for step in range(steps)]
+        images = np.concatenate([batch.images for batch in seen])
+        labels = np.concatenate([batch.labels for batch in seen])
+        fell_back = np.concatenate([batch.fell_back for batch in seen])
+        is_real = images < len(self.real)
+        return Exposure(
+            np.bincount(labels[is_real], minlength=n_classes),
+            np.bincount(labels[~is_real], minlength=n_classes),
+            np.bincount(labels[fell_back], minlength=n_classes),
+        )
+
+    def _real_at(self, positions: Indices) -> Indices:
+        epochs, offsets = np.divmod(positions, len(self.real))
+        images = np.empty(len(positions), np.int64)
+        for epoch in np.unique(epochs):
+            here = epochs == epoch
+            images[here] = _epoch(self.seed, int(epoch), len(self.real))[offsets[here]]
+        return images
+
+
+@dataclass(frozen=True, eq=False)
+class Exposure:
+    """How often each class was shown, int64 (classes,): real, synthetic, and real as fallback.
+
+    ``fallback`` is part of ``real``: a composite was due, but the class has none.
+    """
+
+    real: Indices
+    synthetic: Indices
+    fallback: Indices
+
+
+@lru_cache(maxsize=4)
+def _epoch(seed: int, epoch: int, count: int) -> Indices:
+    return child(seed, "epoch", epoch).permutation(count)

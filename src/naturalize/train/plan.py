@@ -1,0 +1,148 @@
+"""What a training will do, checked before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+
+from naturalize.artefact import Artefact
+from naturalize.compose.composite_set import CompositeSet
+from naturalize.errors import InputError
+from naturalize.split.leak_check import check_donors
+from naturalize.split.split import RealSplit
+from naturalize.train.arms import Arm, find_arm
+from naturalize.train.backbones import find_backbone
+from naturalize.train.batches import Batches, Indices
+from naturalize.train.fit import FitSettings, Mode
+from naturalize.train.trained_model import ModelInfo
+from naturalize.train.weights import resolve_weights
+
+LEARNING_RATES: dict[Mode, float] = {"finetune": 1.5e-3, "transfer": 1e-2}
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Everything that decides a training; ``weights`` is what the user asked for."""
+
+    split: RealSplit
+    composites: CompositeSet | None
+    arm: Arm
+    info: ModelInfo
+    weights: str | None
+    settings: FitSettings
+    batches: Batches
+
+    def parameters(self) -> dict[str, object]:
+        """Return what decides the content of the run besides its inputs and its seed."""
+        return {
+            "arm": self.arm.model_dump(),
+            "model": self.info.backbone,
+            "mode": self.settings.mode,
+            "weights": self.info.weights,
+            "steps": self.settings.steps,
+            "batch_size": self.batches.batch_size,
+            "learning_rate": self.settings.learning_rate,
+            "weight_decay": self.settings.weight_decay,
+            "label_smoothing": self.settings.label_smoothing,
+            "input_px": self.info.input_px,
+            "crop_px": self.info.crop_px,
+        }
+
+
+def make_plan(
+    split: Artefact,
+    composites: Artefact | None,
+    *,
+    arm: str,
+    model: str,
+    mode: Mode,
+    weights: str | None,
+    budget_images: int,
+    batch_size: int,
+    learning_rate: float | None,
+    input_px: int | None,
+    crop_px: int | None,
+    seed: int,
+) -> Plan:
+    """Read the tables of ``split`` and ``composites``, and refuse what cannot be trained on.
+
+    Arguments as for :func:`~naturalize.train.run.train_run`. No image is opened. Raises
+    :class:`~naturalize.errors.LeakError` where the split leaks or a donor is no train image.
+    """
+    _check_numbers(mode, budget_images, batch_size, learning_rate, crop_px)
+    chosen = find_arm(arm)
+    info = _model_info(split, model, weights, input_px, crop_px)
+    settings = FitSettings(
+        mode=mode,
+        steps=-(-budget_images // batch_size),
+        learning_rate=LEARNING_RATES[mode] if learning_rate is None else learning_rate,
+        flips=chosen.flips,
+        mean=info.mean,
+        std=info.std,
+        seed=seed,
+    )
+    real = RealSplit.load(split)
+    synthetic = _composites(real, composites, chosen)
+    batches = Batches(
+        _class_indices([sample.label for sample in real.train], info.classes),
+        _class_indices([i.label for i in synthetic.images] if synthetic else [], info.classes),
+        chosen.synthetic_share,
+        batch_size,
+        seed,
+    )
+    empty = set(info.classes) - {sample.label for sample in real.train}
+    if empty:
+        raise InputError("split", "train images of every class", f"none of {sorted(empty)}")
+    return Plan(real, synthetic, chosen, info, weights, settings, batches)
+
+
+def _check_numbers(
+    mode: str, budget_images: int, batch_size: int, learning_rate: float | None, crop_px: int | None
+) -> None:
+    if mode not in get_args(Mode):
+        raise InputError("mode", " or ".join(get_args(Mode)), mode)
+    if budget_images < 1:
+        raise InputError("budget_images", "at least 1", budget_images)
+    if batch_size < 2:
+        raise InputError("batch_size", "at least 2", batch_size)
+    if learning_rate is not None and not learning_rate > 0:
+        raise InputError("learning_rate", "above 0", learning_rate)
+    if crop_px is not None and crop_px < 1:
+        raise InputError("crop_px", "at least 1, or none for the largest square", crop_px)
+
+
+def _model_info(
+    split: Artefact, model: str, weights: str | None, input_px: int | None, crop_px: int | None
+) -> ModelInfo:
+    row = find_backbone(model)
+    return ModelInfo(
+        backbone=model,
+        classes=tuple(split.summary["classes"]),
+        input_px=row.input_px if input_px is None else input_px,
+        crop_px=crop_px,
+        mean=row.mean,
+        std=row.std,
+        weights=resolve_weights(model, weights).said,
+    )
+
+
+def _composites(real: RealSplit, composites: Artefact | None, arm: Arm) -> CompositeSet | None:
+    if (composites is not None) != (arm.synthetic_share > 0):
+        expected = "a composites folder" if composites is None else "none, as the arm uses none"
+        raise InputError(f"composites of arm {arm.name}", expected, composites and composites.path)
+    if composites is None:
+        return None
+    synthetic = CompositeSet.load(composites)
+    check_donors(real, synthetic.donors, what=f"composites {composites.path}")
+    return synthetic
+
+
+def _class_indices(labels: Sequence[str], classes: Sequence[str]) -> Indices:
+    number = {label: index for index, label in enumerate(classes)}
+    unknown = sorted(set(labels) - set(classes))
+    if unknown:
+        raise InputError("labels", f"those of the split ({', '.join(classes)})", unknown)
+    return np.array([number[label] for label in labels], dtype=np.int64)

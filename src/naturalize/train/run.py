@@ -1,0 +1,193 @@
+"""One training from a split to a run: weights, loss curve and predictions."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+from functools import partial
+from pathlib import Path
+
+import timm
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from naturalize.artefact import Artefact, Draft, IfExists, Request, build
+from naturalize.datasets.manifest import write_table
+from naturalize.errors import InputError
+from naturalize.predictions import Predictions
+from naturalize.progress import Track, quiet
+from naturalize.seeds import child_seed
+from naturalize.split.split import Side
+from naturalize.train import backbones
+from naturalize.train.fit import Fitted, Mode, fit, start_accelerator
+from naturalize.train.pixels import composite_readers, load_pixels, sample_readers
+from naturalize.train.plan import Plan, make_plan
+from naturalize.train.predict import predict
+from naturalize.train.schedule import one_cycle
+from naturalize.train.trained_model import INFO, WEIGHTS, model_bytes
+
+METRICS = "metrics.csv"
+PREDICTIONS: dict[Side, str] = {"val": "val.npz", "test": "test.npz"}
+BUDGET_IMAGES = 40_000
+_CHECKPOINT = "checkpoint/state.safetensors"
+
+log = logging.getLogger(__name__)
+
+
+def train_run(
+    split: Artefact,
+    out: Path,
+    *,
+    composites: Artefact | None = None,
+    arm: str = "flips",
+    model: str = "efficientnet-lite0",
+    mode: Mode = "finetune",
+    weights: str | None = None,
+    budget_images: int = BUDGET_IMAGES,
+    batch_size: int = 64,
+    learning_rate: float | None = None,
+    input_px: int | None = None,
+    crop_px: int | None = 256,
+    seed: int = 0,
+    device: str | None = None,
+    checkpoint_every: int | None = None,
+    if_exists: IfExists = "refuse",
+    track: Track = quiet,
+) -> Artefact:
+    """Train ``model`` on the train side of ``split`` and predict the other two; a ``run`` artefact.
+
+    ``arm`` is a key of :data:`~naturalize.train.arms.ARMS`; ``composites`` are for arms with a
+    synthetic share, and their donors are proven train images before one is read. The budget counts
+    images shown, rounded up to whole batches, and is spent whatever the loss does; each arm shows
+    each class equally often. ``weights`` as in :func:`~naturalize.train.weights.resolve_weights`;
+    ``learning_rate``, ``input_px`` None: those of the mode and the backbone; ``crop_px`` as in
+    :func:`~naturalize.train.pixels.fit_square`; ``device`` as in
+    :func:`~naturalize.train.fit.start_accelerator`; ``checkpoint_every`` steps, None: 30 seconds.
+
+    The folder holds ``model.safetensors``, ``model.json``, ``metrics.csv``, ``val.npz`` and
+    ``test.npz``. On the CPU of one machine, with one number of threads, a repeated or resumed run
+    has the same id. Raises :class:`InputError`, :class:`~naturalize.errors.LeakError`, and
+    :class:`~naturalize.errors.NaturalizeError` where training diverges.
+    """
+    plan = make_plan(
+        split,
+        composites,
+        arm=arm,
+        model=model,
+        mode=mode,
+        weights=weights,
+        budget_images=budget_images,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        input_px=input_px,
+        crop_px=crop_px,
+        seed=seed,
+    )
+    inputs = {"split": split} | ({} if composites is None else {"composites": composites})
+    request = Request("run", plan.parameters(), inputs, seed)
+    write = partial(
+        _write, plan=plan, device=device, checkpoint_every=checkpoint_every, track=track
+    )
+    return build(out, request, write, if_exists=if_exists)
+
+
+def _write(
+    draft: Draft, *, plan: Plan, device: str | None, checkpoint_every: int | None, track: Track
+) -> None:
+    """Train and predict. Every image is decoded first, so that a damaged one costs no training."""
+    accelerator = start_accelerator(device)
+    if accelerator.num_processes > 1:
+        raise InputError("processes", "one to write a run", accelerator.num_processes)
+    load = partial(load_pixels, input_px=plan.info.input_px, crop_px=plan.info.crop_px, track=track)
+    readers = sample_readers(plan.split.root, plan.split.train)
+    readers += composite_readers(plan.composites) if plan.composites else []
+    pool = load(readers, what="decoding train")
+    held_back = {
+        side: load(sample_readers(plan.split.root, plan.split.side(side)), what=f"decoding {side}")
+        for side in PREDICTIONS
+    }
+    network = backbones.build(
+        plan.info.backbone,
+        n_classes=len(plan.info.classes),
+        input_px=plan.info.input_px,
+        weights=plan.weights,
+        seed=child_seed(plan.settings.seed, "weights"),
+    )
+    log.info("%s starts from weights: %s", plan.info.backbone, plan.info.weights)
+    fitted = fit(
+        network,
+        pool,
+        plan.batches,
+        plan.settings,
+        accelerator=accelerator,
+        checkpoint=draft.path / _CHECKPOINT,
+        checkpoint_every=checkpoint_every,
+        track=track,
+    )
+    draft.summary.update(_summary(plan, fitted, accelerator))
+    _write_model(draft, plan, network, fitted)
+    _write_predictions(draft, plan, network, held_back, track)
+    shutil.rmtree((draft.path / _CHECKPOINT).parent)
+
+
+def _write_model(draft: Draft, plan: Plan, network: nn.Module, fitted: Fitted) -> None:
+    draft.write(WEIGHTS, model_bytes(network))
+    draft.write(INFO, plan.info.model_dump_json(indent=2) + "\n")
+    steps, peak = plan.settings.steps, plan.settings.learning_rate
+    rows = [
+        [step, (step + 1) * plan.batches.batch_size, f"{loss:.6g}", f"{rate:.6g}"]
+        for step, loss in enumerate(fitted.losses)
+        for rate in [one_cycle(step, steps, peak=peak)]
+    ]
+    draft.write(METRICS, write_table(["step", "images", "loss", "learning_rate"], rows))
+
+
+def _write_predictions(
+    draft: Draft, plan: Plan, network: nn.Module, held_back: dict[Side, Tensor], track: Track
+) -> None:
+    with (draft.path / WEIGHTS).open("rb") as stream:
+        checkpoint_id = hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+    for side, pixels in held_back.items():
+        ids = tuple(sample.id for sample in plan.split.side(side))
+        probabilities = predict(
+            network,
+            pixels,
+            mean=plan.info.mean,
+            std=plan.info.std,
+            what=f"predicting {side}",
+            track=track,
+        )
+        found = Predictions(ids, probabilities, plan.info.classes, checkpoint_id, plan.split.id)
+        draft.write(PREDICTIONS[side], found.to_bytes())
+
+
+def _summary(plan: Plan, fitted: Fitted, accelerator: Accelerator) -> dict[str, object]:
+    """Say what was shown and how fast; nothing here enters the run's id."""
+    classes, steps = plan.info.classes, plan.settings.steps
+    shown = plan.batches.exposure(steps, len(classes))
+    images_seen = steps * plan.batches.batch_size
+    fell_back = {c: int(n) for c, n in zip(classes, shown.fallback, strict=True) if n}
+    if fell_back:
+        log.warning("no composites for %s: real images shown instead", ", ".join(fell_back))
+    return {
+        "arm": plan.arm.name,
+        "model": plan.info.backbone,
+        "mode": plan.settings.mode,
+        "weights": plan.info.weights,
+        "classes": list(classes),
+        "train_images": len(plan.split.train),
+        "composites": len(plan.composites.images) if plan.composites else 0,
+        "images_seen": images_seen,
+        "real_seen": dict(zip(classes, shown.real.tolist(), strict=True)),
+        "synthetic_seen": dict(zip(classes, shown.synthetic.tolist(), strict=True)),
+        "real_for_want_of_composites": fell_back,
+        "last_loss": round(float(fitted.losses[-20:].mean()), 4),
+        "device": str(accelerator.device),
+        "precision": "bf16" if accelerator.mixed_precision == "bf16" else "fp32",
+        "threads": torch.get_num_threads(),
+        "seconds": round(fitted.seconds, 1),
+        "images_per_second": round(images_seen / fitted.seconds, 1),
+        "libraries": {"torch": torch.__version__, "timm": timm.__version__},
+    }

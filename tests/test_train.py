@@ -1,0 +1,472 @@
+"""Training on tiny images: same bits again, no leak, equal exposure, weights where they belong."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pytest
+import timm
+import torch
+from safetensors.torch import load_file, save_file
+
+from naturalize.artefact import Artefact, Draft, Request, build
+from naturalize.datasets.manifest import read_table, samples_table, write_table
+from naturalize.datasets.sample import Sample
+from naturalize.errors import ImageError, InputError, LeakError, NaturalizeError
+from naturalize.images import encode_jpeg
+from naturalize.predictions import Predictions
+from naturalize.train import backbones, weights
+from naturalize.train.augment import draw_orientations, orient
+from naturalize.train.batches import Batches
+from naturalize.train.custom_cnn import CustomCNN
+from naturalize.train.fit import FitSettings, fit, start_accelerator
+from naturalize.train.pixels import fit_square, load_pixels, normalise
+from naturalize.train.predict import predict
+from naturalize.train.run import train_run
+from naturalize.train.schedule import one_cycle
+from naturalize.train.trained_model import load_model
+
+T = TypeVar("T")
+PX = 32
+COLOURS = {"BA": (90, 60, 160), "EO": (220, 120, 90), "LY": (120, 150, 220)}
+COUNTS = {"train": 8, "val": 2, "test": 3}
+TINY = {"model": "custom-cnn", "input_px": PX, "crop_px": None, "batch_size": 8, "device": "cpu"}
+HALF = (0.5, 0.5, 0.5)
+
+
+def jpeg(label: str, rng: np.random.Generator) -> bytes:
+    """A noisy image in the colour of its class."""
+    return encode_jpeg(rng.normal(COLOURS[label], 20, (PX, PX, 3)).clip(0, 255).astype(np.uint8))
+
+
+def make_split(folder: Path, counts: dict[str, int] = COUNTS) -> Artefact:
+    rng = np.random.default_rng(1)
+    samples, sides = [], {}
+    for label in COLOURS:
+        for side, count in counts.items():
+            for number in range(count):
+                name = f"data/{label}_{side}_{number}.jpg"
+                data = jpeg(label, rng)
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(data)
+                digest = hashlib.sha256(data).hexdigest()
+                fields = {"id": name, "label": label, "group": name, "source": "main"}
+                samples.append(Sample(**fields, height_px=PX, width_px=PX, sha256=digest))
+                sides[name] = side
+
+    def write(draft: Draft) -> None:
+        draft.write("split.csv", samples_table(samples, extra=sides))
+        draft.summary.update(classes=list(COLOURS), root="..")
+
+    return build(folder / "split", Request("split"), write)
+
+
+def make_composites(folder: Path, labels: Iterable[str], donor_side: str = "train") -> Artefact:
+    rng = np.random.default_rng(2)
+    split = read_table(folder / "split" / "split.csv")
+    donors = [[row["id"], row["sha256"]] for row in split if row["side"] == donor_side]
+
+    def write(draft: Draft) -> None:
+        rows = [[f"images/{i}.jpg", label] for i, label in enumerate(labels)]
+        for file, label in rows:
+            draft.write(file, jpeg(label, rng))
+        draft.write("composites.csv", write_table(["file", "label"], rows))
+        draft.write("donors.csv", write_table(["sample_id", "sha256"], donors))
+
+    return build(folder / f"composites-{donor_side}", Request("composites"), write)
+
+
+@pytest.fixture
+def split(tmp_path: Path) -> Artefact:
+    return make_split(tmp_path)
+
+
+class Killed(Exception):
+    """Stands for a kill: no error of this package, so the draft stays."""
+
+
+class KillAfter:
+    """A progress tracker that dies once ``steps`` training steps are done."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def __call__(self, items: Iterable[T], total: int, what: str) -> Iterator[T]:
+        for number, item in enumerate(items):
+            if what == "training" and number == self.steps:
+                raise Killed
+            yield item
+
+
+class TestRun:
+    def test_learns_and_predicts_each_side_in_split_order(self, split: Artefact) -> None:
+        run = train_run(split, split.path.parent / "run", budget_images=320, **TINY)
+        rows = read_table(split.path / "split.csv")
+        for side in ("val", "test"):
+            found = Predictions.load(run.path / f"{side}.npz")
+            truth = {row["id"]: row["label"] for row in rows if row["side"] == side}
+            assert found.sample_ids == tuple(truth)
+            assert found.labels() == tuple(truth.values())
+            assert found.split_id == split.id
+
+    def test_reloaded_model_predicts_the_same(self, split: Artefact) -> None:
+        run = train_run(split, split.path.parent / "run", budget_images=16, **TINY)
+        model, info = load_model(run)
+        test = [row["id"] for row in read_table(split.path / "split.csv") if row["side"] == "test"]
+        readers = [lambda name=name: _decode(split.path.parent / name) for name in test]
+        pixels = load_pixels(readers, input_px=info.input_px, crop_px=info.crop_px)
+        again = predict(model, pixels, mean=info.mean, std=info.std)
+        stored = Predictions.load(run.path / "test.npz").probabilities
+        assert np.allclose(again, stored, atol=1e-6)
+
+    def test_same_request_same_id_other_seed_other_id(self, split: Artefact) -> None:
+        ids = [
+            train_run(split, split.path.parent / f"run{i}", budget_images=24, seed=s, **TINY).id
+            for i, s in enumerate([0, 0, 1])
+        ]
+        assert ids[0] == ids[1] != ids[2]
+
+    def test_metrics_hold_one_row_a_step_and_no_time(self, split: Artefact) -> None:
+        run = train_run(split, split.path.parent / "run", budget_images=20, **TINY)
+        rows = read_table(run.path / "metrics.csv")
+        assert list(rows[0]) == ["step", "images", "loss", "learning_rate"]
+        assert [int(row["images"]) for row in rows] == [8, 16, 24]
+        assert run.summary["images_seen"] == 24
+        assert run.summary["images_per_second"] > 0
+
+    def test_an_empty_side_gives_empty_predictions(self, tmp_path: Path) -> None:
+        split = make_split(tmp_path, {"train": 4, "test": 1})
+        run = train_run(split, tmp_path / "run", budget_images=8, **TINY)
+        assert Predictions.load(run.path / "val.npz").probabilities.shape == (0, 3)
+
+    def test_a_damaged_test_image_stops_before_training(self, split: Artefact) -> None:
+        (split.path.parent / "data/LY_test_0.jpg").write_bytes(b"no image")
+        with pytest.raises(ImageError, match="LY_test_0"):
+            train_run(split, split.path.parent / "run", track=KillAfter(0), **TINY)
+
+    @pytest.mark.parametrize(
+        ("wrong", "message"),
+        [
+            ({"model": "resnet"}, "custom-cnn or efficientnet-lite0"),
+            ({"arm": "cutmix"}, "none, flips, naturalize"),
+            ({"mode": "lora"}, "finetune or transfer"),
+            ({"arm": "naturalize"}, "composites"),
+            ({"budget_images": 0}, "budget_images"),
+            ({"batch_size": 1}, "batch_size"),
+            ({"learning_rate": -1.0}, "learning_rate"),
+            ({"input_px": 8}, "input_px"),
+            ({"device": "abacus"}, "cpu or cuda"),
+            ({"weights": "package"}, "random or a file"),
+            ({"weights": "missing.safetensors"}, "an existing file"),
+        ],
+    )
+    def test_mistakes_name_the_argument(
+        self, split: Artefact, wrong: dict[str, object], message: str
+    ) -> None:
+        with pytest.raises(InputError, match=message):
+            train_run(split, split.path.parent / "run", **{**TINY, **wrong})
+        assert not (split.path.parent / ".run.partial/request.json").exists()
+
+    def test_a_class_without_train_images_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match="none of"):
+            train_run(make_split(tmp_path, {"test": 2}), tmp_path / "run", **TINY)
+
+    def test_divergence_says_what_to_change(self, split: Artefact) -> None:
+        with pytest.raises(NaturalizeError, match="lower learning_rate"):
+            train_run(
+                split, split.path.parent / "run", learning_rate=1e25, budget_images=40, **TINY
+            )
+
+
+class TestResume:
+    @pytest.mark.parametrize("model", ["custom-cnn", "efficientnet-lite0"])
+    def test_killed_and_resumed_equals_uninterrupted(self, split: Artefact, model: str) -> None:
+        folder = split.path.parent
+        composites = make_composites(folder, [*COLOURS] * 3)
+        asked = {**TINY, "model": model, "weights": "random", "budget_images": 64}
+        asked |= {"arm": "naturalize", "composites": composites, "checkpoint_every": 3}
+        whole = train_run(split, folder / "whole", **asked)
+        with pytest.raises(Killed):
+            train_run(split, folder / "cut", track=KillAfter(5), **asked)
+        steps: list[int] = []
+        with pytest.raises(Killed):
+            train_run(split, folder / "cut", track=KillAfter(2), if_exists="resume", **asked)
+        resumed = train_run(
+            split, folder / "cut", track=_count_into(steps), if_exists="resume", **asked
+        )
+        assert steps == [5]
+        assert resumed.id == whole.id
+        before, after = (load_file(run.path / "model.safetensors") for run in (whole, resumed))
+        assert all(torch.equal(before[name], after[name]) for name in before)
+        assert sorted(p.name for p in resumed.path.iterdir()) == [
+            "manifest.json",
+            "metrics.csv",
+            "model.json",
+            "model.safetensors",
+            "test.npz",
+            "val.npz",
+        ]
+
+    def test_global_random_state_is_left_alone(self, split: Artefact) -> None:
+        torch.manual_seed(5)
+        expected = torch.rand(1)
+        torch.manual_seed(5)
+        train_run(split, split.path.parent / "run", budget_images=8, **TINY)
+        assert torch.equal(torch.rand(1), expected)
+
+
+class TestComposites:
+    def test_a_test_donor_leaks(self, split: Artefact) -> None:
+        composites = make_composites(split.path.parent, ["BA"], donor_side="test")
+        with pytest.raises(LeakError, match="donor"):
+            train_run(
+                split, split.path.parent / "run", arm="naturalize", composites=composites, **TINY
+            )
+        assert not (split.path.parent / "run").exists()
+
+    def test_an_arm_without_synthetic_share_takes_none(self, split: Artefact) -> None:
+        composites = make_composites(split.path.parent, ["BA"])
+        with pytest.raises(InputError, match="uses none"):
+            train_run(split, split.path.parent / "run", composites=composites, **TINY)
+
+    def test_a_class_without_composites_is_said(self, split: Artefact) -> None:
+        composites = make_composites(split.path.parent, ["BA", "EO"])
+        asked = {**TINY, "arm": "naturalize", "composites": composites, "budget_images": 80}
+        summary = train_run(split, split.path.parent / "run", **asked).summary
+        assert summary["synthetic_seen"]["LY"] == 0
+        assert list(summary["real_for_want_of_composites"]) == ["LY"]
+
+    def test_every_arm_shows_every_class_equally_often(self, split: Artefact) -> None:
+        composites = make_composites(split.path.parent, [*COLOURS, "BA", "BA"])
+        seen = []
+        for arm in ("none", "flips", "naturalize"):
+            given = composites if arm == "naturalize" else None
+            summary = train_run(
+                split,
+                split.path.parent / arm,
+                arm=arm,
+                composites=given,
+                budget_images=40,
+                **TINY,
+            ).summary
+            real, synthetic = summary["real_seen"], summary["synthetic_seen"]
+            seen.append({label: real[label] + synthetic[label] for label in COLOURS})
+        assert seen[0] == seen[1] == seen[2]
+        assert sum(synthetic.values()) > 0
+
+
+class TestBatches:
+    real = np.repeat([0, 1, 2], [20, 5, 2])
+    composites = np.array([1, 0, 1, 1, 0])
+
+    def batches(self, share: float, seed: int = 0) -> Batches:
+        return Batches(self.real, self.composites, share, batch_size=9, seed=seed)
+
+    def test_each_epoch_shows_each_real_image_once(self) -> None:
+        plain = self.batches(0.0)
+        epoch = np.concatenate([plain.at(step).images for step in range(3)])
+        assert sorted(epoch) == list(range(27))
+
+    def test_labels_and_kept_images_do_not_depend_on_the_share(self) -> None:
+        plain, mixed = self.batches(0.0), self.batches(0.5)
+        labels = np.concatenate([self.real, self.composites])
+        for step in range(20):
+            a, b = plain.at(step), mixed.at(step)
+            assert (a.labels == b.labels).all()
+            assert (labels[b.images] == b.labels).all()
+            kept = b.images < len(self.real)
+            assert (a.images[kept] == b.images[kept]).all()
+
+    def test_share_is_met_where_there_are_composites(self) -> None:
+        shown = self.batches(0.5).exposure(600, 3)
+        both = shown.real + shown.synthetic
+        assert shown.synthetic[:2] / both[:2] == pytest.approx(0.5, abs=0.04)
+        assert shown.synthetic[2] == 0
+        assert shown.fallback[2] / both[2] == pytest.approx(0.5, abs=0.06)
+        assert (shown.fallback[:2] == 0).all()
+
+    def test_all_composites_of_a_class_are_used(self) -> None:
+        images = np.concatenate([self.batches(1.0).at(step).images for step in range(30)])
+        assert set(images[images >= 27] - 27) == set(range(5))
+
+    def test_the_seed_decides(self) -> None:
+        assert (self.batches(0.5).at(7).images == self.batches(0.5).at(7).images).all()
+        assert (self.batches(0.5).at(7).images != self.batches(0.5, seed=1).at(7).images).any()
+
+
+class TestAugment:
+    def test_orientations_are_the_dihedral_group(self) -> None:
+        image = np.arange(2 * 5 * 5, dtype=np.uint8).reshape(2, 5, 5)
+        found = orient(torch.from_numpy(image).repeat(8, 1, 1, 1), torch.arange(8)).numpy()
+        turned = [np.rot90(image, k, axes=(1, 2)) for k in range(4)]
+        expected = {a.tobytes() for t in turned for a in (t, np.flip(t, axis=2))}
+        assert len(expected) == 8
+        assert {one.tobytes() for one in found} == expected
+
+    def test_images_are_laid_one_by_one(self) -> None:
+        images = torch.rand(16, 3, 4, 4)
+        drawn = draw_orientations(16, generator=torch.Generator().manual_seed(0))
+        alone = torch.cat([orient(images[i : i + 1], drawn[i : i + 1]) for i in range(16)])
+        assert torch.equal(orient(images, drawn), alone)
+        assert len(drawn.unique()) > 3
+
+
+class TestPixels:
+    def test_crop_is_centred(self) -> None:
+        image = np.zeros((10, 13, 3), np.uint8)
+        image[3:7, 4:8] = 255
+        assert (fit_square(image, input_px=4, crop_px=4) == 255).all()
+
+    def test_shrinking_averages(self) -> None:
+        image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+        means = image.reshape(4, 2, 4, 2, 3).mean(axis=(1, 3))
+        assert np.abs(fit_square(image, input_px=4, crop_px=None) - means).max() <= 0.5
+
+    def test_small_images_are_enlarged_whole(self) -> None:
+        image = np.full((20, 30, 3), 77, np.uint8)
+        assert (fit_square(image, input_px=64, crop_px=256) == 77).all()
+
+    def test_normalise_per_channel(self) -> None:
+        pixels = torch.randint(0, 256, (2, 3, 4, 4), dtype=torch.uint8)
+        mean, std = (0.1, 0.2, 0.3), (0.5, 0.6, 0.7)
+        expected = (pixels.numpy() / 255 - np.reshape(mean, (3, 1, 1))) / np.reshape(std, (3, 1, 1))
+        assert np.allclose(normalise(pixels, mean, std).numpy(), expected, atol=1e-5)
+
+
+class TestModels:
+    def test_custom_cnn_has_the_papers_parameters(self) -> None:
+        model = CustomCNN(n_classes=11)
+        assert sum(p.numel() for p in model.parameters()) == 3_310_251
+
+    @pytest.mark.parametrize("name", backbones.BACKBONES)
+    def test_every_backbone_builds_runs_and_has_its_cam_layer(self, name: str) -> None:
+        model = backbones.build(name, n_classes=4, input_px=64, weights="random").eval()
+        maps: list[torch.Tensor] = []
+        layer = model.get_submodule(backbones.BACKBONES[name].cam_layer)
+        layer.register_forward_hook(lambda module, given, out: maps.append(out))
+        assert model(torch.zeros(2, 3, 64, 64)).shape == (2, 4)
+        assert maps[0].ndim == 4
+        assert maps[0].min() >= 0
+
+    def test_the_seed_decides_random_weights(self) -> None:
+        a, b, c = (
+            backbones.build("custom-cnn", n_classes=2, input_px=32, seed=seed).classifier.weight
+            for seed in (0, 0, 1)
+        )
+        assert torch.equal(a, b)
+        assert not torch.equal(a, c)
+
+    @pytest.mark.parametrize("name", backbones.BACKBONES)
+    def test_predictions_do_not_depend_on_the_batch(self, name: str) -> None:
+        model = backbones.build(name, n_classes=3, input_px=32, weights="random")
+        pixels = torch.randint(0, 256, (7, 3, 32, 32), dtype=torch.uint8)
+        one, all_ = (
+            predict(model, pixels, mean=HALF, std=HALF, batch_size=size) for size in (1, 7)
+        )
+        assert np.allclose(one, all_, atol=1e-5)
+        assert model.training
+
+    def test_transfer_leaves_the_base_bit_identical(self, tmp_path: Path) -> None:
+        model = backbones.build("efficientnet-lite0", n_classes=3, input_px=32, weights="random")
+        before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        pool = torch.randint(0, 256, (12, 3, 32, 32), dtype=torch.uint8)
+        batches = Batches(np.arange(12) % 3, np.array([], np.int64), 0.0, batch_size=6, seed=0)
+        settings = FitSettings("transfer", 3, 1e-2, True, HALF, HALF)
+        accelerator = start_accelerator("cpu")
+        fit(model, pool, batches, settings, accelerator=accelerator, checkpoint=tmp_path / "c/c")
+        head = weights.head_names(model)
+        changed = {
+            name
+            for name, tensor in model.state_dict().items()
+            if not torch.equal(tensor, before[name])
+        }
+        assert changed == head
+
+    def test_learning_rate_rises_then_falls(self) -> None:
+        rates = np.array([one_cycle(step, 100, peak=0.3) for step in range(100)])
+        top = int(rates.argmax())
+        assert rates.max() == pytest.approx(0.3)
+        assert (np.diff(rates[: top + 1]) > 0).all()
+        assert (np.diff(rates[top:]) < 0).all()
+        assert 0 < rates[-1] < 0.001
+
+
+class TestWeights:
+    def test_all_tensors_of_the_package_land(self) -> None:
+        source = weights.resolve_weights("efficientnet-lite0", None)
+        assert source.path is not None
+        theirs = list(weights.read_tensors(source.path).values())
+        reference = timm.create_model("tf_efficientnet_lite0", num_classes=1000)
+        matched = weights.match_by_order(
+            dict(weights.read_tensors(source.path)), reference.state_dict(), "package"
+        )
+        reference.load_state_dict(matched, strict=True)
+        ours = list(reference.state_dict().values())
+        assert len(theirs) == 296
+        assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+        model = backbones.build("efficientnet-lite0", n_classes=5)
+        head = weights.head_names(model)
+        base = {name: t for name, t in model.state_dict().items() if name not in head}
+        assert len(base) == 294
+        assert all(torch.equal(tensor, matched[name]) for name, tensor in base.items())
+        assert torch.equal(model.conv_stem.weight, theirs[0])
+        assert torch.isfinite(model.eval()(torch.rand(1, 3, 160, 160))).all()
+
+    def test_another_order_is_refused(self) -> None:
+        one = torch.ones(1)
+        with pytest.raises(InputError, match=r"a\.weight"):
+            weights.match_by_order(
+                {"x.bias": one, "x.weight": one}, {"a.weight": one, "a.bias": one}, "file"
+            )
+
+    @pytest.mark.parametrize("suffix", ["safetensors", "pth"])
+    def test_a_local_file_gives_the_base(self, tmp_path: Path, suffix: str) -> None:
+        trained = CustomCNN(n_classes=9, input_px=32)
+        path = tmp_path / f"weights.{suffix}"
+        (save_file if suffix == "safetensors" else torch.save)(trained.state_dict(), path)
+        model = backbones.build("custom-cnn", n_classes=2, input_px=32, weights=str(path))
+        assert torch.equal(model.features[0].weight, trained.features[0].weight)
+        assert model.classifier.weight.shape == (2, 128)
+
+    def test_wrong_tensors_are_named(self, tmp_path: Path) -> None:
+        state = dict(CustomCNN(input_px=32).state_dict())
+        del state["features.0.bias"]
+        state["features.3.weight"] = torch.zeros(1)
+        state["stranger"] = torch.zeros(1)
+        save_file(state, tmp_path / "w.safetensors")
+        with pytest.raises(InputError) as error:
+            backbones.build(
+                "custom-cnn", n_classes=2, input_px=32, weights=str(tmp_path / "w.safetensors")
+            )
+        for name in ("no features.0.bias", "features.3.weight of shape", "unknown stranger"):
+            assert name in str(error.value)
+
+    @pytest.mark.parametrize("name", ["w.safetensors", "w.pth"])
+    def test_files_of_no_tensors_are_refused(self, tmp_path: Path, name: str) -> None:
+        (tmp_path / name).write_bytes(b"not weights at all")
+        with pytest.raises(InputError, match="a file of tensors"):
+            weights.read_tensors(tmp_path / name)
+
+    def test_nothing_is_unpickled(self, tmp_path: Path) -> None:
+        torch.save({"weight": Path("x")}, tmp_path / "w.pth")
+        with pytest.raises(InputError, match="a file of tensors"):
+            weights.read_tensors(tmp_path / "w.pth")
+
+
+def _decode(path: Path) -> np.ndarray:
+    from naturalize.images import read
+
+    return read(path)
+
+
+def _count_into(steps: list[int]):  # type: ignore[no-untyped-def]
+    def track(items: Iterable[int], total: int, what: str) -> Iterator[int]:
+        if what == "training":
+            steps.append(total)
+        yield from items
+
+    return track
