@@ -41,7 +41,7 @@ class Cutout:
     @property
     def mask(self) -> NDArray[np.bool_]:
         """The object's own pixels, bool (h, w)."""
-        return self.weight == FULL
+        return np.asarray(self.weight == FULL)
 
     def transmittance(self) -> NDArray[np.float32]:
         """Return I / I0, float32 (h, w, 3): the share of the light the cell lets through."""

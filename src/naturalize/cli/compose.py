@@ -1,0 +1,85 @@
+"""``naturalize compose``: new images from a bank, or proof that old ones can be made again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from naturalize.cli.options import (
+    AsJson,
+    Overwrite,
+    Resume,
+    Seed,
+    Workers,
+    counts_table,
+    if_exists,
+    tell,
+)
+from naturalize.progress import bar
+
+
+def compose(
+    bank: Annotated[
+        Path, typer.Argument(help="Folder written by cut; with --replay, one written by compose.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder to write; must not exist yet.")
+    ] = None,
+    recipe: Annotated[str, typer.Option(help="naturalize, paper, or a YAML file.")] = "naturalize",
+    count: Annotated[int, typer.Option(help="Number of composites.")] = 500,
+    seed: Seed = 0,
+    workers: Workers = 2,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Render composites again and compare pixels.")
+    ] = False,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compose new images by a recipe; each can be rendered again from its record.
+
+    Example: naturalize compose out/bank --recipe naturalize --count 500 -o out/composites
+
+    Check: naturalize compose out/composites --replay
+    """
+    from naturalize.artefact import open_artefact
+    from naturalize.compose.make_composites import make_composites
+    from naturalize.compose.recipe import load_recipe
+    from naturalize.errors import InputError
+
+    if replay:
+        _replay(bank)
+        return
+    if out is None:
+        raise InputError("--out", "a folder to write", "nothing")
+    made = make_composites(
+        open_artefact(bank, "bank"),
+        out,
+        recipe=load_recipe(recipe),
+        count=count,
+        seed=seed,
+        workers=workers,
+        if_exists=if_exists(resume, overwrite),
+        track=bar,
+    )
+    tell(made, as_json, counts_table("composites", made.summary["counts"]))
+    for label in made.summary["without_cutouts"]:
+        typer.echo(f"warning: no cell of class {label} could be cut out, none composed", err=True)
+
+
+def _replay(folder: Path) -> None:
+    from naturalize.artefact import open_artefact
+    from naturalize.compose.make_composites import replay
+    from naturalize.errors import NaturalizeError
+
+    composites = open_artefact(folder, "composites")
+    total = sum(composites.summary["counts"].values())
+    results = list(bar(replay(composites), total, "replay"))
+    wrong = [file for file, same in results if not same]
+    if wrong:
+        raise NaturalizeError(
+            f"{len(wrong)} of {total} differ from their records, first {wrong[0]}"
+        )
+    typer.echo(f"all {total} composites render to the recorded pixels")

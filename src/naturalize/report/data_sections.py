@@ -1,0 +1,205 @@
+"""The part of the report that says what the data was and what was made of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from naturalize.artefact import Artefact
+from naturalize.compose.composite_set import CompositeSet
+from naturalize.datasets.manifest import read_sample, read_table
+from naturalize.page.block import Block, Callout, Details, Prose
+from naturalize.page.contact_sheet import ContactSheet, Tile
+from naturalize.page.figure import Figure
+from naturalize.page.grouped_bars import grouped_bars
+from naturalize.page.page import Section
+from naturalize.page.table import Cell, Table
+from naturalize.report.lineage import Lineage
+from naturalize.report.overlay import overlay
+from naturalize.segment import SEGMENTERS
+from naturalize.split.split import SIDES, RealSplit
+
+PROTOCOL = (
+    "Before anything else, one image in ten was put away for testing and another for checking; the "
+    "software never saw them, or any piece of them, while it learned. Cells were cut out of the "
+    "remaining training images only. Every score below counts answers on the photographs that were "
+    "put away, exactly as the microscope took them."
+)
+NO_PATIENTS = (
+    "The images carry no patient or slide numbers, so cells of one patient may stand on both sides "
+    "of the split. Scores on new patients can be lower."
+)
+
+
+def data_section(lineage: Lineage, split: RealSplit) -> Section:
+    """Say what was imported, set aside, found and split."""
+    dataset, curated = lineage.dataset.summary, lineage.curated.summary
+    sides = {side: Counter(sample.label for sample in split.side(side)) for side in SIDES}
+    rows: list[list[Cell]] = [
+        [
+            label,
+            dataset["counts"].get(label, 0),
+            curated["counts"].get(label, 0),
+            *(sides[side][label] for side in SIDES),
+        ]
+        for label in split.classes
+    ]
+    total: list[Cell] = ["all", *(sum(int(row[i]) for row in rows) for i in range(1, 6))]
+    caption = (
+        f"Images of each class. Origin: {dataset.get('origin', dataset.get('layout', 'folder'))}; "
+        f"licence: {dataset.get('licence', 'unknown')}."
+    )
+    columns = ["class", "imported", "after curation", "train", "validation", "test"]
+    counts = Table(columns, [*rows, total], caption, numeric=range(1, 6))
+    body: list[Block] = [Prose(PROTOCOL), counts, *_set_aside(lineage), Callout(NO_PATIENTS)]
+    left_out = lineage.split.summary.get("left_out", 0)
+    if left_out:
+        words = f"{left_out:,} images were left out of the split on request (a cap per class)."
+        body.insert(2, Prose(words))
+    return Section("What the data was", tuple(body))
+
+
+def _set_aside(lineage: Lineage) -> list[Block]:
+    """List what was set aside and why: counts first, names folded away."""
+    aside = read_table(lineage.dataset.path / "set_aside.csv")
+    findings = read_table(lineage.curated.path / "findings.csv")
+    meanings = {
+        "unlabelled": "no class could be read from the file name; not used",
+        "not_an_image": "named like an image but holding none; dropped",
+        "unreadable": "damaged or too small; dropped",
+        "duplicate": "the same bytes as another image; kept on the same side of the split",
+        "label_conflict": "one image filed under two classes; all its copies dropped",
+    }
+    counts = Counter(row["kind"] for row in findings)
+    counts.update(row["kind"] for row in aside if row["kind"] == "unlabelled")
+    if not counts:
+        return [Prose("Nothing had to be set aside.")]
+    rows: list[list[Cell]] = [
+        [kind.replace("_", " "), n, meanings[kind]] for kind, n in sorted(counts.items())
+    ]
+    listed = [[f["kind"].replace("_", " "), f["path"], f["other_path"]] for f in findings]
+    table = Table(["finding", "files", "what was done"], rows, "Findings", numeric=[1])
+    if not listed:
+        return [table]
+    shown = Table(["finding", "file", "compared with"], listed[:200])
+    more = "" if len(listed) <= 200 else f" (the first 200 of {len(listed)})"
+    return [table, Details(f"Which files{more}", (shown,))]
+
+
+def segmentation_section(lineage: Lineage, split: RealSplit) -> Section | None:
+    """Show one train image of each class with its outlines, and what was cut or turned down."""
+    if lineage.bank is None:
+        return None
+    bank = lineage.bank.summary
+    segmenter = SEGMENTERS[lineage.bank.manifest["parameters"]["segmenter"]]()
+    tiles = []
+    for label in split.classes:
+        sample = next(sample for sample in split.train if sample.label == label)
+        rgb = read_sample(split.root, sample)
+        tiles.append(Tile(overlay(rgb, segmenter.segment(rgb)), f"{label}: {sample.id}"))
+    sheet = ContactSheet(
+        tiles,
+        "One training image of each class with the outlines the cells were cut along: "
+        "nucleated cell (blue) and its nucleus (dashed light blue), red cell (orange), "
+        "platelet (green).",
+        tile_px=210,
+    )
+    cut = [[label, bank["subjects"].get(label, 0)] for label in split.classes]
+    taken = Table(
+        ["class", "cells cut out"],
+        cut,
+        f"From {bank['images']:,} training images: the cell each shows, "
+        f"{bank['bystanders'].get('RBC', 0):,} whole red cells, "
+        f"{bank['bystanders'].get('PLT', 0):,} platelets and {bank['plates']:,} bare slides.",
+        numeric=[1],
+    )
+    reasons = sorted(bank["turned_down"].items(), key=lambda item: -item[1])
+    refused = Table(["object: reason", "objects"], list(map(list, reasons)), numeric=[1])
+    return Section(
+        "Where cells were cut",
+        (sheet, taken, Details("What was not cut out, and why", (refused,))),
+    )
+
+
+def composites_section(lineage: Lineage, split: RealSplit, *, per_class: int = 3) -> Section | None:
+    """Show class counts before and after, and untouched images beside composites."""
+    if lineage.composites is None:
+        return None
+    composites = CompositeSet.load(lineage.composites)
+    real = Counter(sample.label for sample in split.train)
+    made = Counter(image.label for image in composites.images)
+    recipe = lineage.composites.manifest["parameters"]["recipe"]
+    bars = grouped_bars(
+        split.classes,
+        {
+            "real training images": [real[label] for label in split.classes],
+            "with composites": [real[label] + made[label] for label in split.classes],
+        },
+        title="Training images of each class before and after composition",
+        x_label="images",
+    )
+    note = (
+        f"Recipe {recipe['name']}: {recipe['blend']} blend, "
+        f"{lineage.composites.summary['objects_per_image']:.1f} objects an image on average."
+    )
+    missing = lineage.composites.summary["without_cutouts"]
+    warnings: list[Block] = (
+        [Callout(f"No composite could be made of {', '.join(missing)}.", tone="warning")]
+        if missing
+        else []
+    )
+    sheets: list[Block] = [
+        _side_by_side(label, split, composites, per_class) for label in split.classes if made[label]
+    ]
+    figure = Figure(bars, "Validation and test images are real and not counted here.")
+    body: tuple[Block, ...] = (Prose(note), figure, *warnings, *sheets)
+    return Section("Untouched images and composites", body)
+
+
+def _side_by_side(
+    label: str, split: RealSplit, composites: CompositeSet, per_class: int
+) -> ContactSheet:
+    untouched = [sample for sample in split.train if sample.label == label][:per_class]
+    made = [image for image in composites.images if image.label == label][:per_class]
+    tiles = [Tile(read_sample(split.root, s), "untouched", tone="good") for s in untouched]
+    tiles += [Tile(composites.read(image), "composite", tone="warning") for image in made]
+    return ContactSheet(tiles, f"{label}", tile_px=150)
+
+
+def versions_section(lineage: Lineage) -> Section:
+    """Say what made this page, so that it can be made again."""
+    rows = [
+        [a.kind, a.id, "" if a.manifest["seed"] is None else str(a.manifest["seed"]), _said(a)]
+        for a in lineage.artefacts()
+    ]
+    made = lineage.runs[0]
+    libraries = made.summary.get("libraries", {}) | made.manifest["versions"]
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(libraries.items()))
+    return Section(
+        "How to make this page again",
+        (
+            Prose(
+                "Each step below has an id that covers what went in, what was asked for and what "
+                "came out. The same images, parameters and seeds give the same ids. "
+                f"Versions: {versions}; numpy {np.__version__}."
+            ),
+            Table(["step", "id", "seed", "parameters"], rows),
+        ),
+    )
+
+
+def _said(artefact: Artefact, *, longest: int = 160) -> str:
+    """Return an artefact's parameters in short, as CSV-like text."""
+    buffer = io.StringIO()
+    parts: Sequence[str] = [
+        f"{key}={value['name'] if isinstance(value, dict) else value}"
+        for key, value in artefact.manifest["parameters"].items()
+        if not isinstance(value, list) and value is not None
+    ]
+    csv.writer(buffer, lineterminator="").writerow(parts)
+    text = buffer.getvalue().replace(",", ", ")
+    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -1,0 +1,67 @@
+"""From runs back to the images they came from: every artefact the report speaks of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from naturalize.artefact import Artefact
+from naturalize.errors import InputError
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """The artefacts behind some runs of one split; composites and bank where a run used them."""
+
+    runs: tuple[Artefact, ...]
+    split: Artefact
+    curated: Artefact
+    dataset: Artefact
+    composites: Artefact | None
+    bank: Artefact | None
+
+    def artefacts(self) -> tuple[Artefact, ...]:
+        """Return all of them, in the order they were made."""
+        optional = tuple(a for a in (self.bank, self.composites) if a is not None)
+        return (self.dataset, self.curated, self.split, *optional, *self.runs)
+
+
+def trace(runs: Sequence[Artefact]) -> Lineage:
+    """Follow the inputs of ``runs`` back to the data set.
+
+    Raises :class:`InputError` where the runs are of different splits or an artefact has changed.
+    """
+    if not runs:
+        raise InputError("runs", "at least one run", "none")
+    split = runs[0].input("split")
+    for run in runs[1:]:
+        other = run.manifest["inputs"]["split"]["id"]
+        if other != split.id:
+            raise InputError(f"run {run.path}", f"a run of split {split.id}", f"one of {other}")
+    curated = split.input("curated")
+    mixed = next((run for run in runs if "composites" in run.manifest["inputs"]), None)
+    composites = mixed.input("composites") if mixed is not None else None
+    return Lineage(
+        runs=tuple(runs),
+        split=split,
+        curated=curated,
+        dataset=curated.input("dataset"),
+        composites=composites,
+        bank=composites.input("bank") if composites is not None else None,
+    )
+
+
+def arm_names(runs: Sequence[Artefact]) -> dict[str, list[Artefact]]:
+    """Group runs into arms: those alike in arm, model and mode are the seeds of one arm.
+
+    Model and mode are part of the name only where they differ between the runs.
+    """
+    described = [(run.summary["arm"], run.summary["model"], run.summary["mode"]) for run in runs]
+    several = [len({d[i] for d in described}) > 1 for i in range(3)]
+    arms: dict[str, list[Artefact]] = {}
+    for run, parts in zip(runs, described, strict=True):
+        more = [str(part) for part, differs in zip(parts[1:], several[1:], strict=True) if differs]
+        arms.setdefault(", ".join([str(parts[0]), *more]), []).append(run)
+    return {
+        name: sorted(seeds, key=lambda run: run.manifest["seed"]) for name, seeds in arms.items()
+    }

@@ -1,0 +1,191 @@
+"""The part of the report that says how well each arm did, and which differences can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from naturalize.artefact import Artefact
+from naturalize.datasets.manifest import read_table
+from naturalize.evaluate.bootstrap import Interval
+from naturalize.evaluate.evaluation import Comparison, EvaluationReport
+from naturalize.page.block import Block, Callout, KeyFigure, KeyFigures, Prose
+from naturalize.page.confusion_figure import confusion_figure
+from naturalize.page.figure import Figure
+from naturalize.page.interval_plot import interval_plot
+from naturalize.page.line_plot import lines
+from naturalize.page.page import Section
+from naturalize.page.table import Cell, Table
+
+ARM_MEANINGS = {
+    "none": "the training images as they are",
+    "flips": "the training images flipped and turned by quarter turns",
+    "naturalize": "the same, every second image a composite of the same class",
+}
+EVALUATION_POINTS = 40
+
+
+def verdict(comparison: Comparison) -> str:
+    """Say in one sentence what a comparison shows, by the interval of the macro F1 difference."""
+    gain = comparison.macro_f1
+    points = f"{100 * gain.value:+.1f} points of macro F1"
+    span = f"95% interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}"
+    if gain.low > 0:
+        judged = "is better than"
+    elif gain.high < 0:
+        judged = "is worse than"
+    else:
+        judged = "cannot be told from"
+    return f"“{comparison.arm}” {judged} “{comparison.baseline}” here: {points} ({span})."
+
+
+def result_section(report: EvaluationReport, arms: Mapping[str, Sequence[Artefact]]) -> Section:
+    """Show the scores of the arms with intervals, and the comparisons with p-values."""
+    best = max(report.arms, key=lambda arm: arm.scores.macro_f1.value)
+    figures = KeyFigures(
+        (
+            KeyFigure("untouched test images", f"{report.n:,}", f"{report.n_groups:,} independent"),
+            KeyFigure("best accuracy", f"{best.scores.accuracy.value:.3f}", best.name),
+            KeyFigure(
+                "its macro F1", f"{best.scores.macro_f1.value:.3f}", _span(best.scores.macro_f1)
+            ),
+        )
+    )
+    rows: list[list[Cell]] = [
+        [
+            arm.name,
+            ARM_MEANINGS.get(arm.name.split(",")[0], ""),
+            arm.seeds,
+            int(arms[arm.name][0].summary["images_seen"]),
+            _said(arm.scores.accuracy),
+            _said(arm.scores.macro_f1),
+        ]
+        for arm in report.arms
+    ]
+    columns = ["arm", "trained on", "seeds", "images seen", "accuracy", "macro F1"]
+    caption = (
+        f"Scores with {report.level:.0%} intervals: the bootstrap draws groups of images, and "
+        f"seeds where there are several, {report.resamples:,} times. All arms saw the same number "
+        "of images, and each class equally often."
+    )
+    plot = interval_plot(
+        [(arm.name, arm.scores.macro_f1) for arm in report.arms],
+        title="Macro F1 of each arm on untouched test images",
+        x_label="macro F1",
+    )
+    body: list[Block] = [
+        figures,
+        *(Callout(verdict(c), heading="In short") for c in report.comparisons),
+        Table(columns, rows, caption, numeric=[2, 3]),
+        Figure(plot, "Macro F1: the mean over classes, each counting the same."),
+    ]
+    if report.comparisons:
+        body.append(_comparisons(report))
+    seeds = max(arm.seeds for arm in report.arms)
+    if seeds == 1:
+        body.append(
+            Callout(
+                "One seed each: the intervals hold the chance of which images were tested, not of "
+                "how training happened to go. Repeat with other seeds before believing a small "
+                "difference.",
+                tone="warning",
+            )
+        )
+    return Section("Did it help?", tuple(body))
+
+
+def _comparisons(report: EvaluationReport) -> Table:
+    rows = [
+        [
+            f"{c.arm} against {c.baseline}",
+            _said(c.accuracy, signed=True),
+            _said(c.macro_f1, signed=True),
+            ", ".join(f"{t.only_b}/{t.only_a}" for t in c.mcnemar),
+            ", ".join(_p(t.p) for t in c.mcnemar),
+        ]
+        for c in report.comparisons
+    ]
+    return Table(
+        [
+            "comparison",
+            "accuracy",
+            "macro F1",
+            "right only in the first / only in the second",
+            "McNemar p",
+        ],
+        rows,
+        "Differences on the same images: paired bootstrap, and McNemar's exact test for each seed.",
+    )
+
+
+def classes_section(report: EvaluationReport) -> Section:
+    """Show precision, recall and F1 of each class, and the confusion matrices."""
+    tables: list[Block] = [
+        Table(
+            ["class", "test images", *(f"F1, {arm.name}" for arm in report.arms)],
+            [
+                [
+                    label,
+                    report.arms[0].scores.per_class[i].support,
+                    *(_said(arm.scores.per_class[i].f1) for arm in report.arms),
+                ]
+                for i, label in enumerate(report.classes)
+            ],
+            "F1 of each class with its interval.",
+            numeric=[1],
+        )
+    ]
+    for arm in report.arms:
+        matrix = np.array(arm.summed_confusion, dtype=np.int64)
+        drawn = confusion_figure(matrix, report.classes, title=f"Confusion matrix, {arm.name}")
+        seeds = "" if arm.seeds == 1 else f", {arm.seeds} seeds added up"
+        tables.append(
+            Figure(drawn, f"{arm.name}{seeds}: rows are the labels, columns the answers.")
+        )
+        tables.append(
+            Table(
+                ["class", "precision", "recall", "F1"],
+                [
+                    [c.label, _said(c.precision), _said(c.recall), _said(c.f1)]
+                    for c in arm.scores.per_class
+                ],
+                f"{arm.name}: precision, recall and F1.",
+            )
+        )
+    return Section("Class by class", tuple(tables))
+
+
+def curves_section(arms: Mapping[str, Sequence[Artefact]]) -> Section:
+    """Show the training loss of the first seed of each arm."""
+    series = {name: _curve(runs[0]) for name, runs in arms.items()}
+    drawn = lines(series, "images seen", "training loss", title="Training loss of each arm")
+    words = (
+        "The schedule was fixed beforehand and the last weights count in every arm: nothing was "
+        "chosen on the test images."
+    )
+    return Section("How training went", (Prose(words), Figure(drawn, "Mean loss over a window.")))
+
+
+def _curve(run: Artefact) -> list[tuple[float, float]]:
+    rows = read_table(run.path / "metrics.csv")
+    seen = np.array([float(row["images"]) for row in rows])
+    loss = np.array([float(row["loss"]) for row in rows])
+    parts = min(EVALUATION_POINTS, len(rows))
+    return [
+        (float(s.mean()), float(part.mean()))
+        for s, part in zip(np.array_split(seen, parts), np.array_split(loss, parts), strict=True)
+    ]
+
+
+def _said(interval: Interval, *, signed: bool = False) -> str:
+    sign = "+" if signed else ""
+    return f"{interval.value:{sign}.3f} [{interval.low:{sign}.3f}, {interval.high:{sign}.3f}]"
+
+
+def _span(interval: Interval) -> str:
+    return f"{interval.low:.3f} to {interval.high:.3f}"
+
+
+def _p(p: float) -> str:
+    return f"{p:.3f}" if p >= 0.001 else "< .001"
