@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from markupsafe import Markup
+from PIL import Image
 
 from naturalize import images
 from naturalize.page.block import figure
@@ -33,7 +33,8 @@ class Figure:
     def html(self) -> Markup:
         """Return the figure with the picture inside the page itself."""
         if isinstance(self.picture, Markup):
-            return figure(self.picture, self.caption, kind="drawing")
+            drawing = Markup("<div>{}</div>").format(self.picture)
+            return figure(drawing, self.caption, kind="drawing")
         alt = self.alt or self.caption or "image"
         return figure(image(self.picture, alt, max_px=self.max_px), self.caption, kind="photo")
 
@@ -59,7 +60,8 @@ def _shrunk(rgb: images.Rgb, side_px: int) -> images.Rgb:
     height, width = _shrunk_size(rgb, side_px)
     if (height, width) == rgb.shape[:2]:
         return rgb
-    return np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    small = Image.fromarray(rgb).resize((width, height), Image.Resampling.LANCZOS)
+    return np.asarray(small, dtype=np.uint8)
 
 
 def _shrunk_size(rgb: images.Rgb, side_px: int) -> tuple[int, int]:

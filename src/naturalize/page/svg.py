@@ -50,7 +50,7 @@ def drawing(
 ) -> Markup:
     """Return a whole drawing that scales with the page, named for those who can't see it.
 
-    On a narrow screen it stops shrinking at three quarters, where its text is still legible, and
+    On a narrow screen it stops shrinking at seven tenths, where its text is still legible, and
     scrolls.
     """
     named = [element("title", Markup.escape(title)), element("desc", Markup.escape(description))]
@@ -62,7 +62,7 @@ def drawing(
         viewBox=f"0 0 {width:.0f} {height:.0f}",
         role="img",
         font_size=FONT,
-        style=f"max-width: {width:.0f}px; min-width: {0.75 * width:.0f}px",
+        style=f"max-width: {width:.0f}px; min-width: {0.7 * width:.0f}px",
     )
 
 
