@@ -4,7 +4,8 @@ Images of one group (one slide region, one duplicate cluster) are no independent
 resample draws groups with replacement and takes all images of a drawn group along, as often as it
 was drawn (the cluster bootstrap; Davison and Hinkley 1997, section 3.8). Where a model was trained
 with several seeds, a resample draws seeds with replacement as well and averages over them. With
-few seeds that understates how much seeds vary, by a factor near (seeds - 1) / seeds in variance.
+few seeds that understates how much seeds vary, by a factor near (seeds - 1) / seeds in variance;
+with one seed the interval is about this one model, not about the way it was trained.
 """
 
 from __future__ import annotations
