@@ -17,9 +17,9 @@ from naturalize.images import Rgb
 
 TERMS = ("1", "y", "x", "y*y", "x*y", "x*x")
 _MIN_PIXELS = 50
-_MAX_FIT_PIXELS = 4000
-_TRIMS = 4
-_SEED_PIXELS = 20_000
+_MAX_FIT_PIXELS = 2000
+_TRIMS = 3
+_SEED_PIXELS = 15_000
 _PEAK_SHARE = 0.15
 _MIN_SLIDE_SHARE = 0.01
 _MIN_SLIDE_VALUE = 70
@@ -96,7 +96,7 @@ def estimate_background(rgb: Rgb) -> NDArray[np.bool_]:
 def fit_plate(rgb: Rgb, background: NDArray[np.bool_]) -> PlateSurface:
     """Fit the surface of the bare slide to the ``background`` pixels of ``rgb``.
 
-    Least squares per channel, four times trimmed at three robust standard deviations (median
+    Least squares per channel, trimmed three times at three robust standard deviations (median
     absolute deviation). Where the pixels are few or leave a side of the canvas empty the order
     falls from two to one to none; without any pixel the plate is the image's brightest colour.
     """
@@ -184,7 +184,8 @@ def _trimmed_fit(design: NDArray[np.float64], values: NDArray[np.float64]) -> ND
     for channel in range(3):
         kept = np.ones(len(values), dtype=bool)
         for _ in range(_TRIMS):
-            fit = np.linalg.lstsq(design[kept], values[kept, channel], rcond=None)[0]
+            points, wanted = design[kept], values[kept, channel]
+            fit = np.linalg.lstsq(points.T @ points, points.T @ wanted, rcond=None)[0]
             off = np.abs(values[:, channel] - design @ fit)
             kept = off <= max(3 * 1.4826 * float(np.median(off)), 1.0)
         coefficients[channel, :n_terms] = fit

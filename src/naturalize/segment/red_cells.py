@@ -5,25 +5,28 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+
+from naturalize.segment.fill_holes import fill_holes
 
 _ROUND_ASPECT = 1.35
 _ROUND_EXTENT = (0.68, 0.86)
 _PALLOR_SHARE = 0.35
+_NUCLEUS_AREAS = 1.8
 
 
 def red_cell_diameter(foreground: NDArray[np.bool_], nuclear: NDArray[np.bool_]) -> float | None:
-    """Return the median diameter in pixels of the red cells, None where the image shows none.
+    """Return the median diameter in pixels of the red cells, None where nothing tells it.
 
     ``nuclear`` marks pixels of nuclei and platelets; what touches them is not counted as single.
     The thickness of all red cells, clumps included, tells the scale; whole single round cells
-    of about that size then tell the diameter, if there are any.
+    of about that size then tell the diameter. Without those, a nucleus warns of a scale that is
+    far too small.
     """
-    filled = ndimage.binary_fill_holes(foreground)
-    around = cv2.dilate(nuclear.astype(np.uint8), np.ones((5, 5), np.uint8), iterations=2)
+    filled = fill_holes(foreground)
+    around = cv2.dilate(nuclear.astype(np.uint8), np.ones((9, 9), np.uint8))
     thick = cv2.distanceTransform((filled & (around == 0)).astype(np.uint8), cv2.DIST_L2, 3)
-    scale = _typical_thickness(thick)
-    if not 6 <= scale <= 0.5 * min(foreground.shape):
+    scale = max(_typical_thickness(thick), 0.7 * _nuclear_scale(nuclear))
+    if not 6 <= scale <= 0.6 * min(foreground.shape):
         return None
     _, labels, stats, _ = cv2.connectedComponentsWithStats(filled.astype(np.uint8))
     area = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
@@ -32,11 +35,18 @@ def red_cell_diameter(foreground: NDArray[np.bool_], nuclear: NDArray[np.bool_])
     single = (purple_share < 0.05) & _is_round(stats, area) & ~_cut_by_border(stats, labels.shape)
     single &= (diameter > 0.7 * scale) & (diameter < 1.4 * scale)
     single[0] = False
-    return float(np.median(diameter[single])) if single.any() else scale
+    return float(np.median(diameter[single])) if single.any() else 0.9 * scale
+
+
+def _nuclear_scale(nuclear: NDArray[np.bool_]) -> float:
+    """Return the red cell diameter at which the largest nucleus would have its usual size."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(nuclear.astype(np.uint8))
+    largest = stats[1:, cv2.CC_STAT_AREA].max(initial=0)
+    return float(2 * np.sqrt(largest / np.pi / _NUCLEUS_AREAS))
 
 
 def _typical_thickness(depth: NDArray[np.float32]) -> float:
-    """Return the median width at the summits of a distance transform, weighted by their area."""
+    """Return the median width at the summits of a distance transform, weighted by area."""
     if depth.max() < 3:
         return 0.0
     side = round(0.6 * float(depth.max())) | 1
@@ -106,12 +116,12 @@ def _nearest_disc(
 
 def fill_pallor(foreground: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
     """Fill holes that may be a red cell's pale centre, not the gaps enclosed by a ring of cells."""
-    holes = (ndimage.binary_fill_holes(foreground) & ~foreground).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(holes, connectivity=4)
+    holes = (fill_holes(foreground) & ~foreground).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(holes, connectivity=4)
     area = stats[:, cv2.CC_STAT_AREA]
     cell_area = np.pi / 4 * diameter_px**2
     box_area = stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]
-    fill = (area < _PALLOR_SHARE * cell_area) & (area > 0.6 * box_area)
+    fill = (area < _PALLOR_SHARE * cell_area) & (area > 0.5 * box_area)
     fill |= area < 0.02 * cell_area
     fill[0] = False
     return foreground | fill[labels]

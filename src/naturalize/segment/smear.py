@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from naturalize.errors import InputError
 from naturalize.geometry import Box
@@ -20,7 +21,6 @@ from naturalize.segment.stain import Stain, measure_stain
 
 RED_CELL_MICRONS = 7.5
 _FALLBACK_DIAMETER = 0.21
-_DIAMETERS_PER_NUCLEAR_DEPTH = 2.0
 
 
 @dataclass(frozen=True)
@@ -59,23 +59,24 @@ class Smear(Segmenter):
         if stain is None:
             return []
         nuclear = nuclear_pixels(stain)
-        diameter = red_cell_diameter(stain.foreground, nuclear) or self._usual_diameter(nuclear)
+        diameter = red_cell_diameter(stain.foreground, nuclear) or self._usual_diameter(rgb)
         parts = find_nuclei(stain, nuclear, diameter)
         cells = _nucleated_cells(stain, parts, diameter)
+        platelets = _grown_platelets(stain, parts.platelets, cells > 0, diameter)
+        plain = stain.foreground & (cells == 0) & (platelets == 0)
+        red_cells, touching = split_red_cells(plain, diameter)
+        red_cells[(cells > 0) | (platelets > 0)] = 0
         return [
-            *_cell_masks(stain, cells, parts, diameter),
-            *_platelet_masks(stain, parts.platelets * (cells == 0), diameter),
-            *_red_cell_masks(stain, (cells > 0) | (parts.platelets > 0), diameter),
+            *_cell_masks(cells, parts),
+            *_platelet_masks(platelets, diameter),
+            *_red_cell_masks(red_cells, touching, diameter),
         ]
 
-    def _usual_diameter(self, nuclear: NDArray[np.bool_]) -> float:
-        """Return the diameter in px of a red cell where the image shows none."""
+    def _usual_diameter(self, rgb: Rgb) -> float:
+        """Return a red cell's diameter in px where the image does not tell it."""
         if self.microns_per_px is not None:
             return RED_CELL_MICRONS / self.microns_per_px
-        depth = cv2.distanceTransform(nuclear.astype(np.uint8), cv2.DIST_L2, 3)
-        if depth.max() >= 0.03 * min(nuclear.shape):
-            return _DIAMETERS_PER_NUCLEAR_DEPTH * float(depth.max())
-        return _FALLBACK_DIAMETER * min(nuclear.shape)
+        return _FALLBACK_DIAMETER * min(rgb.shape[:2])
 
 
 def _nucleated_cells(stain: Stain, parts: PurpleParts, diameter_px: float) -> NDArray[np.int32]:
@@ -93,58 +94,67 @@ def _nucleated_cells(stain: Stain, parts: PurpleParts, diameter_px: float) -> ND
     return labels
 
 
-def _cell_masks(
-    stain: Stain, cells: NDArray[np.int32], parts: PurpleParts, diameter_px: float
+def _cell_masks(cells: NDArray[np.int32], parts: PurpleParts) -> list[Mask]:
+    masks = []
+    for number, window in enumerate(ndimage.find_objects(cells), start=1):
+        if window is not None:
+            mask = _mask("WBC", cells, number, window, nuclei=parts.nuclei)
+            masks.append(mask)
+    return masks
+
+
+def _grown_platelets(
+    stain: Stain, platelets: NDArray[np.int32], taken: NDArray[np.bool_], diameter_px: float
+) -> NDArray[np.int32]:
+    """Grow the purple part of each platelet over its pale rim."""
+    side = max(3, round(0.1 * diameter_px)) | 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    grown = cv2.dilate(platelets.astype(np.float32), disc).astype(np.int32)
+    return np.where(stain.foreground & ~taken, grown, 0)
+
+
+def _platelet_masks(platelets: NDArray[np.int32], diameter_px: float) -> list[Mask]:
+    masks = [
+        _mask("PLT", platelets, number, window)
+        for number, window in enumerate(ndimage.find_objects(platelets), start=1)
+        if window is not None
+    ]
+    return [mask for mask in masks if mask.area_px >= 0.012 * diameter_px**2]
+
+
+def _red_cell_masks(
+    labels: NDArray[np.int32], touching: NDArray[np.bool_], diameter_px: float
 ) -> list[Mask]:
-    masks = []
-    for number in range(1, int(cells.max()) + 1):
-        pixels = _largest_piece(cells == number)
-        nucleus = (parts.nuclei == number) & pixels
-        if nucleus.any():
-            masks.append(_mask("WBC", pixels, nucleus, stain))
-    return masks
-
-
-def _platelet_masks(stain: Stain, labels: NDArray[np.int32], diameter_px: float) -> list[Mask]:
-    grown = max(3, round(0.06 * diameter_px)) | 1
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (grown, grown))
-    masks = []
-    for number in np.unique(labels[labels > 0]):
-        pixels = _largest_piece(labels == number)
-        if np.count_nonzero(pixels) >= 0.01 * diameter_px**2:
-            masks.append(_mask("PLT", pixels, None, stain))
-    return masks
-
-
-def _red_cell_masks(stain: Stain, taken: NDArray[np.bool_], diameter_px: float) -> list[Mask]:
-    labels, touching = split_red_cells(stain.foreground & ~taken, diameter_px)
-    labels[taken] = 0
     usual = np.pi / 4 * diameter_px**2
     masks = []
-    for number in range(1, len(touching)):
-        pixels = _largest_piece(labels == number)
-        if not 0.15 * usual < np.count_nonzero(pixels) < 2.5 * usual:
+    for number, window in enumerate(ndimage.find_objects(labels), start=1):
+        if window is None:
             continue
         reasons = ("touching",) if touching[number] else ()
-        masks.append(_mask("RBC", pixels, None, stain, reasons))
+        mask = _mask("RBC", labels, number, window, reasons=reasons)
+        if 0.15 * usual < mask.area_px < 2.5 * usual:
+            masks.append(mask)
     return masks
 
 
 def _mask(
     kind: Kind,
-    pixels: NDArray[np.bool_],
-    nucleus: NDArray[np.bool_] | None,
-    stain: Stain,
+    labels: NDArray[np.int32],
+    number: int,
+    window: tuple[slice, slice],
+    *,
+    nuclei: NDArray[np.int32] | None = None,
     reasons: tuple[str, ...] = (),
 ) -> Mask:
-    rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
-    top, left = int(rows[0]), int(columns[0])
-    box = Box(top, left, int(rows[-1]) - top + 1, int(columns[-1]) - left + 1)
-    height, width = pixels.shape
+    """Return the largest piece of ``labels == number``, all of which lies in ``window``."""
+    piece, inner = _largest_piece(labels[window] == number)
+    top, left = window[0].start + inner.top, window[1].start + inner.left
+    box = Box(top, left, inner.height, inner.width)
+    pixels = piece[inner.slices]
+    nucleus = None if nuclei is None else (nuclei[box.slices] == number) & pixels
+    height, width = labels.shape
     border = top == 0 or left == 0 or box.bottom == height or box.right == width
-    inner = None if nucleus is None else nucleus[box.slices].copy()
-    score = _solidity(pixels)
-    return Mask(kind, box, pixels[box.slices].copy(), inner, score, border, reasons)
+    return Mask(kind, box, pixels.copy(), nucleus, _solidity(pixels), border, reasons)
 
 
 def _solidity(pixels: NDArray[np.bool_]) -> float:
@@ -152,18 +162,17 @@ def _solidity(pixels: NDArray[np.bool_]) -> float:
     contours, _ = cv2.findContours(
         pixels.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
     )
-    hull = cv2.convexHull(np.concatenate(contours))
-    return float(
-        min(1.0, sum(cv2.contourArea(c) for c in contours) / max(cv2.contourArea(hull), 1))
-    )
+    outline = max(contours, key=len)
+    hull = cv2.contourArea(cv2.convexHull(outline))
+    return float(cv2.contourArea(outline) / hull) if hull else 0.0
 
 
-def _largest_piece(pixels: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the largest connected part."""
+def _largest_piece(pixels: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Box]:
+    """Return the largest connected part and its box."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(pixels.astype(np.uint8))
-    if len(stats) < 2:
-        return pixels
-    return np.asarray(labels == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()))
+    largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    left, top, width, height, _ = (int(v) for v in stats[largest])
+    return labels == largest, Box(top, left, height, width)
 
 
 def _enlarged(mask: Mask, small: tuple[int, ...], large: tuple[int, ...]) -> Mask:
