@@ -33,7 +33,7 @@ class PlateSurface:
     are pixel centres scaled to [-1, 1] over the canvas.
 
     >>> PlateSurface(np.array([[200.0, 0, 10, 0, 0, 0]] * 3)).evaluate(1, 2)[0, :, 0].tolist()
-    [190.0, 210.0]
+    [195.0, 205.0]
     """
 
     coefficients: NDArray[np.float64]
@@ -86,11 +86,11 @@ def estimate_background(rgb: Rgb) -> NDArray[np.bool_]:
         surface = fit_plate(small, seed)
         off = np.abs(small - surface.evaluate(*small.shape[:2]))
         allowed = _tolerance(off[seed])
-        seed = np.asarray((off <= allowed).all(axis=2))
+        seed = _all_within(off, allowed)
         if np.count_nonzero(seed) < _MIN_SLIDE_SHARE * seed.size:
             return nothing
     off = np.abs(smooth - surface.evaluate(height, width))
-    return np.asarray((off <= allowed).all(axis=2))
+    return _all_within(off, allowed)
 
 
 def fit_plate(rgb: Rgb, background: NDArray[np.bool_]) -> PlateSurface:
@@ -150,6 +150,12 @@ def _slide_seed(smooth: Rgb) -> NDArray[np.bool_] | None:
         return None
     half_width = max(brightest - peak, peak // 25, 2)
     return np.asarray(np.abs(green.astype(np.int16) - peak) <= half_width)
+
+
+def _all_within(off: NDArray[np.float32], allowed: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Whether each channel of (height, width, 3) is at most what is allowed for it."""
+    red, green, blue = (off[..., channel] <= allowed[channel] for channel in range(3))
+    return np.asarray(red & green & blue, dtype=np.bool_)
 
 
 def _tolerance(off: NDArray[np.float32]) -> NDArray[np.float32]:

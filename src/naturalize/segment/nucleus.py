@@ -13,6 +13,7 @@ from naturalize.segment.fill_holes import fill_holes
 from naturalize.segment.stain import Stain
 
 _LOBE_GAP = 0.45
+_LARGE_GAP = 0.2
 _MAX_SPAN = 2.4
 _PALER = 0.62
 
@@ -30,7 +31,7 @@ def nuclear_pixels(stain: Stain) -> NDArray[np.bool_]:
 
     Where the upper class is hardly more purple than red cells scatter, there is none.
     """
-    values = stain.purple[stain.foreground]
+    values = stain.purple[stain.foreground][::5]
     if values.size < 20:
         return np.zeros_like(stain.foreground)
     threshold = _otsu(values)
@@ -45,7 +46,9 @@ def find_nuclei(stain: Stain, nuclear: NDArray[np.bool_], diameter_px: float) ->
     Lobes are joined when they lie near each other with no bare slide between. ``diameter_px`` is
     that of a red cell.
     """
-    parts = _solid_parts(_without_cytoplasm(nuclear, stain.density[..., 1], diameter_px), diameter_px)
+    parts = _solid_parts(
+        _without_cytoplasm(nuclear, stain.density[..., 1], diameter_px), diameter_px
+    )
     count, labels, stats, _ = cv2.connectedComponentsWithStats(parts.astype(np.uint8))
     area = stats[:, cv2.CC_STAT_AREA] / (np.pi / 4 * diameter_px**2)
     seen = [i for i in range(1, count) if area[i] > 0.015]
@@ -57,7 +60,27 @@ def find_nuclei(stain: Stain, nuclear: NDArray[np.bool_], diameter_px: float) ->
         mine[members] = True
         names = nucleus_of if _is_nucleus(mine[labels], stain, diameter_px) else platelet_of
         names[members] = names.max() + 1
-    return PurpleParts(nucleus_of[labels], platelet_of[labels])
+    nuclei, platelets = nucleus_of[labels], platelet_of[labels]
+    pale = _pale_platelets(stain, (nuclei > 0) | (platelets > 0), diameter_px)
+    return PurpleParts(nuclei, np.where(pale > 0, pale + platelets.max(), platelets))
+
+
+def _pale_platelets(
+    stain: Stain, known: NDArray[np.bool_], diameter_px: float
+) -> NDArray[np.int32]:
+    """Return small, lone, bluish objects without a ``known`` nucleus or platelet, as labels."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(stain.foreground.astype(np.uint8))
+    area = stats[:, cv2.CC_STAT_AREA] / diameter_px**2
+    small = (area > 0.012) & (area < 0.25)
+    small[np.unique(labels[known])] = False
+    small[0] = False
+    purple, green = (
+        np.bincount(labels.ravel(), weights=values.ravel(), minlength=count)
+        for values in (stain.purple, stain.density[..., 1])
+    )
+    chosen = small & (purple > 0.22 * green) & (green > 0)
+    numbers = np.where(chosen, np.cumsum(chosen), 0).astype(np.int32)
+    return np.asarray(numbers[labels], dtype=np.int32)
 
 
 def _without_cytoplasm(
@@ -103,19 +126,21 @@ def _joined(
     """Group parts of one nucleus, largest first."""
     points = {i: _contour_points(labels == i) for i in parts}
     area = {i: int(np.count_nonzero(labels == i)) for i in parts}
-    whole = 1.0 * np.pi / 4 * diameter_px**2
+    disc = np.pi / 4 * diameter_px**2
     groups: list[list[int]] = []
     for part in sorted(parts, key=lambda i: -area[i]):
         home = None
         for group in groups:
-            if area[part] > whole and sum(area[i] for i in group) > whole:
-                continue
             gap, start, end = min(
                 (_nearest(points[part], points[i]) for i in group), key=lambda found: found[0]
             )
             joint = np.concatenate([points[i] for i in [*group, part]])
             span = float(np.ptp(joint, axis=0).max())
-            if gap > _LOBE_GAP * diameter_px or span > _MAX_SPAN * diameter_px:
+            both_large = area[part] > 0.8 * disc and sum(area[i] for i in group) > 0.8 * disc
+            if (
+                gap > (_LARGE_GAP if both_large else _LOBE_GAP) * diameter_px
+                or span > _MAX_SPAN * diameter_px
+            ):
                 continue
             if _slide_between(stain, start, end):
                 continue
@@ -153,20 +178,17 @@ def _slide_between(stain: Stain, start: NDArray[np.float64], end: NDArray[np.flo
 
 
 def _is_nucleus(pixels: NDArray[np.bool_], stain: Stain, diameter_px: float) -> bool:
-    """Whether a purple part is a nucleus, not a platelet: large, or small but dark, or very blue.
+    """Whether a purple part is a nucleus, not a platelet.
 
-    Told in units of this image's red cells, except that nothing but chromatin absorbs four fifths
-    of the green light, and that in bright, weakly stained images chromatin is far bluer than
-    platelets.
+    Nothing but chromatin absorbs four fifths of the green light; paler nuclei are larger than
+    platelets; and in weakly stained images chromatin is bluer than platelets. Optical density does
+    not depend on the light, so these limits hold across scanners.
     """
     area = np.count_nonzero(pixels) / (np.pi / 4 * diameter_px**2)
     density = float(np.median(stain.density[..., 1][pixels]))
-    darkness = density / stain.red_cell_density
-    if area < 0.2:
-        return False
-    if area * darkness > 3.1 or darkness > 7.0 or density > 0.72:
-        return True
-    return area > 0.45 and float(np.median(stain.purple[pixels])) > 0.55 * density
+    blueness = float(np.median(stain.purple[pixels])) / max(density, 0.01)
+    large = area * density > 0.6 or (area > 0.45 and blueness > 0.52)
+    return bool(large or (area > 0.2 and density > 0.72))
 
 
 def _otsu(values: NDArray[np.float32]) -> float:

@@ -7,6 +7,8 @@ segmentation with active contours", Signal Processing 71, 1998.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -36,15 +38,17 @@ def outline_cell(
     ``other_nuclei`` marks pixels that belong to other cells for sure; ``diameter_px`` is that of a
     red cell.
     """
-    evidence = _evidence(stain, nucleus, other_nuclei, diameter_px)
     centre = np.argwhere(nucleus).mean(axis=0)
     step = diameter_px / _STEPS_PER_DIAMETER
     rows, columns = _rays(centre, step)
-    inside = _sampled(evidence, rows, columns)
+    distance = cv2.distanceTransform((~nucleus).astype(np.uint8), cv2.DIST_L2, 3)
     density = _sampled(stain.density, rows, columns)
-    gain = np.cumsum(inside, axis=1) / 4 + _EDGE_GAIN * _edge(density / stain.red_cell_density)
-    radii = best_closed_path(gain)
-    return _filled(radii, centre, step, stain, nucleus)
+    evidence = _likeness(stain, distance, other_nuclei, diameter_px).of(density)
+    evidence -= _AFAR * _sampled(distance, rows, columns) / diameter_px
+    for mask, value in ((~stain.foreground, -1.0), (other_nuclei, -2.0), (nucleus, 3.0)):
+        evidence[_sampled(mask.astype(np.uint8), rows, columns, cv2.INTER_NEAREST) > 0] = value
+    gain = np.cumsum(evidence, axis=1) / 4 + _EDGE_GAIN * _edge(density / stain.red_cell_density)
+    return _filled(best_closed_path(gain), centre, step, stain, nucleus)
 
 
 def best_closed_path(gain: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -75,32 +79,30 @@ def best_closed_path(gain: NDArray[np.float32]) -> NDArray[np.int64]:
     return np.roll(path[middle : middle + n_directions], middle)
 
 
-def _evidence(
-    stain: Stain,
-    nucleus: NDArray[np.bool_],
-    other_nuclei: NDArray[np.bool_],
-    diameter_px: float,
-) -> NDArray[np.float32]:
-    """Return how much each pixel speaks for (> 0) or against (< 0) belonging to the cell."""
-    distance = cv2.distanceTransform((~nucleus).astype(np.uint8), cv2.DIST_L2, 3)
-    evidence = 0.3 + 0.7 * _cytoplasm_or_red_cell(stain, distance, other_nuclei, diameter_px)
-    evidence -= _AFAR * np.clip(distance / diameter_px, 0, 2)
-    evidence[~stain.foreground] = -1.0
-    evidence[other_nuclei] = -2.0
-    evidence[nucleus] = 3.0
-    return evidence.astype(np.float32)
+@dataclass(frozen=True, eq=False)
+class _Likeness:
+    """A linear discriminant of optical densities: cytoplasm above 0, red cell below."""
+
+    weights: NDArray[np.float32]
+    offset: float
+
+    def of(self, density: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return between -0.4 (red cell) and 1 (cytoplasm); 0.3 where they look alike."""
+        likelihood = density @ self.weights + np.float32(self.offset)
+        return np.asarray(0.3 + 0.7 * np.tanh(likelihood), dtype=np.float32)
 
 
-def _cytoplasm_or_red_cell(
+def _likeness(
     stain: Stain,
     distance: NDArray[np.float32],
     other_nuclei: NDArray[np.bool_],
     diameter_px: float,
-) -> NDArray[np.float32]:
-    """Return -1 (red cell) to 1 (cytoplasm) by a linear discriminant learnt from this image.
+) -> _Likeness:
+    """Learn from this image how cytoplasm and red cells differ.
 
     What lies right beside the nucleus teaches cytoplasm, what lies far from it red cells; where
-    the two look alike, as in erythroblasts, the answer stays near 0.
+    the two look alike, as in erythroblasts, the answer stays undecided. ``distance`` is that to
+    the nucleus in pixels.
     """
     usable = stain.foreground & ~other_nuclei
     haemoglobin = stain.purple < _HAEMOGLOBIN_PURPLE * stain.density[..., 1]
@@ -110,14 +112,21 @@ def _cytoplasm_or_red_cell(
         near = own
     far = usable & (distance > 0.5 * diameter_px) & haemoglobin
     if np.count_nonzero(near) < 20 or np.count_nonzero(far) < 50:
-        return np.zeros_like(distance)
-    one, other = stain.density[near], stain.density[far][::5]
+        return _Likeness(np.zeros(3, dtype=np.float32), 0.4)
+    one, other = _some(stain.density, near), _some(stain.density, far)
     mean_one, mean_other = np.median(one, axis=0), np.median(other, axis=0)
     floor = (0.1 * stain.red_cell_density) ** 2 * np.eye(3)
     pooled = (_scatter(one, mean_one) + _scatter(other, mean_other)) / 2 + floor
     weights = np.linalg.solve(pooled, mean_one - mean_other)
-    likelihood = (stain.density - (mean_one + mean_other) / 2) @ weights.astype(np.float32)
-    return np.asarray(np.tanh(likelihood), dtype=np.float32)
+    offset = -float((mean_one + mean_other) @ weights) / 2
+    return _Likeness(weights.astype(np.float32), offset)
+
+
+def _some(density: NDArray[np.float32], where: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the densities (n, 3) of at most about 1,000 pixels."""
+    rows, columns = np.nonzero(where)
+    step = 1 + rows.size // 1000
+    return density[rows[::step], columns[::step]]
 
 
 def _scatter(values: NDArray[np.float32], mean: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -140,10 +149,13 @@ def _rays(
 
 
 def _sampled(
-    image: NDArray[np.float32], rows: NDArray[np.float32], columns: NDArray[np.float32]
+    image: NDArray[np.float32] | NDArray[np.uint8],
+    rows: NDArray[np.float32],
+    columns: NDArray[np.float32],
+    interpolation: int = cv2.INTER_LINEAR,
 ) -> NDArray[np.float32]:
-    """Return bilinear samples of ``image``; the border is continued."""
-    sampled = cv2.remap(image, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    """Return samples of ``image``; its border is continued."""
+    sampled = cv2.remap(image, columns, rows, interpolation, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(sampled, dtype=np.float32)
 
 

@@ -35,7 +35,7 @@ def red_cell_diameter(foreground: NDArray[np.bool_], nuclear: NDArray[np.bool_])
     single = (purple_share < 0.05) & _is_round(stats, area) & ~_cut_by_border(stats, labels.shape)
     single &= (diameter > 0.7 * scale) & (diameter < 1.4 * scale)
     single[0] = False
-    return float(np.median(diameter[single])) if single.any() else 0.9 * scale
+    return float(np.median(diameter[single])) if single.any() else scale
 
 
 def _nuclear_scale(nuclear: NDArray[np.bool_]) -> float:
@@ -90,9 +90,10 @@ def _summits(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return (row, column) and height of the summits of a distance transform."""
     depth = np.asarray(cv2.GaussianBlur(depth, (0, 0), max(0.04 * diameter_px, 0.5)))
-    side = max(3, round(0.5 * diameter_px)) | 1
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    peaks = (depth >= cv2.dilate(depth, disc)) & (depth > 0.15 * diameter_px)
+    side = max(3, round(0.45 * diameter_px)) | 1
+    peaks = (depth >= cv2.dilate(depth, np.ones((side, side), np.uint8))) & (
+        depth > 0.15 * diameter_px
+    )
     count, _, _, centres = cv2.connectedComponentsWithStats(peaks.astype(np.uint8))
     points = centres[1:count, ::-1].round().astype(np.int64)
     return points, depth[points[:, 0], points[:, 1]].astype(np.float64)
@@ -115,16 +116,30 @@ def _nearest_disc(
 
 
 def fill_pallor(foreground: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
-    """Fill holes that may be a red cell's pale centre, not the gaps enclosed by a ring of cells."""
+    """Fill holes that may be a red cell's pale centre, not the gaps enclosed by a ring of cells.
+
+    A ring with a narrow break counts as closed.
+    """
+    side = max(3, round(0.1 * diameter_px)) | 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    filled = foreground | _pallor(foreground, diameter_px)
+    closed = cv2.morphologyEx(filled.astype(np.uint8), cv2.MORPH_CLOSE, disc) > 0
+    centres = _pallor(closed, diameter_px)
+    rims = cv2.dilate(centres.astype(np.uint8), disc) > 0
+    return np.asarray(filled | centres | (rims & closed))
+
+
+def _pallor(foreground: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
+    """Return the holes that are small enough, and round or tiny."""
     holes = (fill_holes(foreground) & ~foreground).astype(np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(holes, connectivity=4)
     area = stats[:, cv2.CC_STAT_AREA]
     cell_area = np.pi / 4 * diameter_px**2
     box_area = stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]
-    fill = (area < _PALLOR_SHARE * cell_area) & (area > 0.5 * box_area)
+    fill = (area < _PALLOR_SHARE * cell_area) & (area > 0.6 * box_area)
     fill |= area < 0.02 * cell_area
     fill[0] = False
-    return foreground | fill[labels]
+    return np.asarray(fill[labels])
 
 
 def _is_round(stats: NDArray[np.int32], area: NDArray[np.float64]) -> NDArray[np.bool_]:
