@@ -24,7 +24,7 @@ from naturalize.datasets.phantom import (
     write_phantom,
 )
 from naturalize.datasets.phantom_cells import NUCLEUS, red_cell
-from naturalize.datasets.phantom_classes import REAL_COUNTS, SHAPES
+from naturalize.datasets.phantom_classes import LINEAGE, REAL_COUNTS, SHAPES, stage
 from naturalize.datasets.phantom_field import Placed, total_density, visible_masks
 from naturalize.datasets.phantom_slide import plate_image, transmittance
 from naturalize.errors import InputError
@@ -132,6 +132,16 @@ def test_neighbouring_stages_overlap() -> None:
         assert max(band) > min(segmented) and max(segmented) > min(band), trait
     small, large = SHAPES["LY"].cell_radius, SHAPES["PMY"].cell_radius
     assert max(small) < min(large)
+
+
+def test_labels_of_the_lineage_are_off_by_one_stage_at_most() -> None:
+    rng = seeds.child(0, "stages")
+    for number, label in enumerate(LINEAGE):
+        looks = [stage(label, rng=rng)[0] for _ in range(400)]
+        near = [SHAPES[other] for other in LINEAGE[max(0, number - 1) : number + 2]]
+        assert all(look in near for look in looks)
+        assert 0.7 < np.mean([look == SHAPES[label] for look in looks]) < 1
+    assert all(stage("EO", rng=rng)[0] == SHAPES["EO"] for _ in range(20))
 
 
 def test_transmittance_is_exponential() -> None:

@@ -9,6 +9,7 @@ its traits together; the ranges of neighbouring stages overlap, as experts' labe
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from math import floor
 
 import numpy as np
 
@@ -63,13 +64,13 @@ class ClassShape:
     granule_cover: Range = (0.0, 0.0)  # share of the cytoplasm
     granule_px: Range = (1.8, 2.2)
     granules_over_nucleus: float = 0.0
+    eosinophilic: bool = False  # granules take up the acid stain
     blue_rim: Range = (0.0, 0.0)
     vacuoles: Range = (0, 0)
     nucleoli: Range = (0, 0)
 
-    def draw(self, *, rng: np.random.Generator) -> dict[str, float]:
-        """Draw one cell: a value within every range, most of it by a common maturity."""
-        maturity = rng.random()
+    def draw(self, maturity: float, *, rng: np.random.Generator) -> dict[str, float]:
+        """Draw one cell of ``maturity`` in [0, 1]: a value within every range, mostly by it."""
         drawn = {"maturity": maturity}
         for field in fields(self):
             value = getattr(self, field.name)
@@ -91,12 +92,12 @@ SHAPES = {
         density=(0.86, 0.98),
         chromatin=(0.20, 0.24),
         chromatin_px=(1.9, 2.3),
-        granule_cover=(0.20, 0.36),
+        granule_cover=(0.26, 0.40),
         granules_over_nucleus=0.25,
         nucleoli=(3.5, 0.5),
     ),
     "MY": ClassShape(
-        cell_radius=(76, 62),
+        cell_radius=(75, 60),
         outline=(0.03, 0.04),
         nucleus_share=(0.60, 0.46),
         off_centre=(0.6, 1.0),
@@ -106,7 +107,7 @@ SHAPES = {
         bend_deg=(0, 40),
         granule_cover=(0.30, 0.16),
         granules_over_nucleus=0.1,
-        granule=(0.50, 0.95, 0.12),
+        granule=(0.60, 1.15, 0.14),
         chromatin_px=(2.0, 2.5),
     ),
     "MMY": ClassShape(
@@ -131,9 +132,9 @@ SHAPES = {
         young=(0.24, 0.34, 0.14),
         old=(0.17, 0.25, 0.12),
         aspect=(1.2, 2.8),
-        bend_deg=(90, 225),
+        bend_deg=(100, 250),
         lobes=(1.6, 3.0),
-        pinch=(0.05, 0.55),
+        pinch=(0.05, 0.58),
         density=(0.98, 1.1),
         granule_cover=(0.24, 0.12),
         granule=(0.20, 0.42, 0.06),
@@ -141,14 +142,14 @@ SHAPES = {
     "SNE": ClassShape(
         cell_radius=(69, 60),
         outline=(0.02, 0.06),
-        nucleus_share=(0.40, 0.34),
+        nucleus_share=(0.48, 0.42),
         off_centre=(0.1, 0.6),
         young=(0.20, 0.30, 0.14),
         old=(0.17, 0.24, 0.12),
         aspect=(2.0, 3.2),
-        bend_deg=(120, 250),
+        bend_deg=(150, 310),
         lobes=(2.5, 4.8),
-        pinch=(0.45, 1.0),
+        pinch=(0.5, 1.05),
         density=(1.0, 1.14),
         granule_cover=(0.22, 0.10),
         granule=(0.18, 0.38, 0.06),
@@ -156,17 +157,18 @@ SHAPES = {
     "EO": ClassShape(
         cell_radius=(72, 62),
         outline=(0.03, 0.05),
-        nucleus_share=(0.44, 0.36),
+        nucleus_share=(0.52, 0.43),
         off_centre=(0.5, 0.9),
-        young=(0.26, 0.46, 0.22),
-        old=(0.20, 0.40, 0.20),
+        young=(0.32, 0.44, 0.18),
+        old=(0.25, 0.38, 0.18),
         aspect=(1.1, 1.9),
-        bend_deg=(50, 150),
-        lobes=(1.7, 2.6),
+        bend_deg=(100, 240),
+        lobes=(1.7, 2.8),
         pinch=(0.45, 1.0),
         density=(0.9, 1.0),
-        granule=(0.13, 0.50, 0.20),
-        granule_cover=(0.75, 0.6),
+        granule=(0.09, 0.52, 0.26),
+        eosinophilic=True,
+        granule_cover=(0.82, 0.68),
         granule_px=(2.6, 3.2),
     ),
     "BA": ClassShape(
@@ -188,7 +190,7 @@ SHAPES = {
         granules_over_nucleus=0.4,
     ),
     "LY": ClassShape(
-        cell_radius=(58, 46),
+        cell_radius=(55, 45),
         outline=(0.03, 0.06),
         nucleus_share=(0.72, 0.9),
         off_centre=(0.2, 0.9),
@@ -203,7 +205,7 @@ SHAPES = {
     ),
     "MO": ClassShape(
         cell_radius=(82, 66),
-        outline=(0.05, 0.08),
+        outline=(0.06, 0.11),
         nucleus_share=(0.54, 0.42),
         off_centre=(0.3, 0.8),
         young=(0.46, 0.47, 0.13),
@@ -215,13 +217,13 @@ SHAPES = {
         density=(0.82, 0.94),
         chromatin=(0.18, 0.22),
         chromatin_px=(2.2, 2.8),
-        granule_cover=(0.15, 0.25),
+        granule_cover=(0.25, 0.35),
         vacuoles=(0, 9),
-        granule=(0.22, 0.38, 0.06),
+        granule=(0.26, 0.48, 0.07),
     ),
     "ERB": ClassShape(
         cell_radius=(60, 42),
-        outline=(0.04, 0.06),
+        outline=(0.04, 0.09),
         nucleus_share=(0.58, 0.40),
         off_centre=(0.1, 0.8),
         young=(0.66, 0.66, 0.20),
@@ -234,3 +236,21 @@ SHAPES = {
     ),
 }
 """The classes with a nucleus; ``PLT`` has none."""
+
+LINEAGE = ("PMY", "MY", "MMY", "BNE", "SNE")
+"""The neutrophils' stages, youngest first: one continuous path cut into classes."""
+
+DISAGREEMENT = 0.1
+"""How far, in stages, a label may be off along the lineage, as experts' labels are."""
+
+
+def stage(label: str, *, rng: np.random.Generator) -> tuple[ClassShape, float]:
+    """Draw how a cell labelled ``label`` looks: a shape and its maturity within that shape.
+
+    Near the border between two stages of the lineage either label is given to the same look.
+    """
+    if label not in LINEAGE:
+        return SHAPES[label], rng.random()
+    place = LINEAGE.index(label) + rng.uniform(-DISAGREEMENT, 1 + DISAGREEMENT)
+    look = min(max(floor(place), 0), len(LINEAGE) - 1)
+    return SHAPES[LINEAGE[look]], min(max(place - look, 0.0), 1.0)

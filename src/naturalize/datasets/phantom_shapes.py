@@ -26,18 +26,24 @@ def disc(half: int, profile: NDArray[np.float64]) -> Floats:
 
 
 def radius_profile(
-    radius: float, irregular: float, *, rng: np.random.Generator, spikes: float = 0.0
+    radius: float, irregular: float, *, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Draw a closed curve: radius at 1024 angles with low harmonics, and ``spikes`` if crenated."""
+    """Draw a closed curve: its radius at 1024 angles, a circle with low harmonics."""
     angle = np.arange(_ANGLES) * (2 * np.pi / _ANGLES)
     profile = np.ones(_ANGLES)
     for order in range(2, 7):
-        size = irregular * rng.normal(0, 2.4 / order**1.35)
+        size = irregular * rng.normal(0, 3.5 / order**1.9)
         profile += size * np.cos(order * angle + rng.uniform(0, 2 * np.pi))
-    if spikes > 0:
-        wave = np.cos(rng.integers(10, 15) * angle + rng.uniform(0, 2 * np.pi))
-        profile += spikes * np.maximum(wave, 0) ** 2
     return np.clip(radius * profile, 0.6 * radius, 1.5 * radius)
+
+
+def crenation(size: float, *, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw blunt spikes, uneven in height and spacing: factors in [1, 1 + size] at 1024 angles."""
+    angle = np.arange(_ANGLES) * (2 * np.pi / _ANGLES)
+    sway = rng.uniform(0.1, 0.35) * np.sin(angle + rng.uniform(0, 2 * np.pi))
+    wave = np.cos(rng.integers(9, 14) * (angle + sway))
+    height = 0.7 + 0.3 * np.cos(rng.integers(2, 5) * angle + rng.uniform(0, 2 * np.pi))
+    return np.asarray(1 + size * height * np.maximum(wave, 0))
 
 
 def coverage(field: Floats, edge_px: float) -> Floats:
