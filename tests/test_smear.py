@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from naturalize import images
 from naturalize.errors import InputError
 from naturalize.segment import SEGMENTERS, Mask, Smear
-from naturalize.segment.fill_holes import fill_holes
+from naturalize.segment.regions import fill_holes
 from naturalize.segment.outline import best_closed_path
 from naturalize.segment.red_cells import red_cell_diameter, split_red_cells
 

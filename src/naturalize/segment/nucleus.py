@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from naturalize.segment.fill_holes import fill_holes
+from naturalize.segment.regions import fill_holes, label_regions
 from naturalize.segment.stain import Stain
 
 _LOBE_GAP = 0.45
@@ -49,14 +49,14 @@ def find_nuclei(stain: Stain, nuclear: NDArray[np.bool_], diameter_px: float) ->
     parts = _solid_parts(
         _without_cytoplasm(nuclear, stain.density[..., 1], diameter_px), diameter_px
     )
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(parts.astype(np.uint8))
+    labels, stats = label_regions(parts)
     area = stats[:, cv2.CC_STAT_AREA] / (np.pi / 4 * diameter_px**2)
-    seen = [i for i in range(1, count) if area[i] > 0.015]
+    seen = [i for i in range(1, len(stats)) if area[i] > 0.015]
     groups = _joined(seen, labels, stain, diameter_px)
-    nucleus_of = np.zeros(count, dtype=np.int32)
-    platelet_of = np.zeros(count, dtype=np.int32)
+    nucleus_of = np.zeros(len(stats), dtype=np.int32)
+    platelet_of = np.zeros(len(stats), dtype=np.int32)
     for members in groups:
-        mine = np.zeros(count, dtype=np.bool_)
+        mine = np.zeros(len(stats), dtype=np.bool_)
         mine[members] = True
         names = nucleus_of if _is_nucleus(mine[labels], stain, diameter_px) else platelet_of
         names[members] = names.max() + 1
@@ -69,13 +69,13 @@ def _pale_platelets(
     stain: Stain, known: NDArray[np.bool_], diameter_px: float
 ) -> NDArray[np.int32]:
     """Return small, lone, bluish objects without a ``known`` nucleus or platelet, as labels."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(stain.foreground.astype(np.uint8))
+    labels, stats = label_regions(stain.foreground)
     area = stats[:, cv2.CC_STAT_AREA] / diameter_px**2
     small = (area > 0.012) & (area < 0.25)
     small[np.unique(labels[known])] = False
     small[0] = False
     purple, green = (
-        np.bincount(labels.ravel(), weights=values.ravel(), minlength=count)
+        np.bincount(labels.ravel(), weights=values.ravel(), minlength=len(stats))
         for values in (stain.purple, stain.density[..., 1])
     )
     chosen = small & (purple > 0.22 * green) & (green > 0)
@@ -94,7 +94,7 @@ def _without_cytoplasm(
     sigma = 0.05 * diameter_px
     weight = cv2.GaussianBlur(inside, (0, 0), sigma)
     level = cv2.GaussianBlur(green * inside, (0, 0), sigma) / np.maximum(weight, 1e-6)
-    _, labels = cv2.connectedComponents(nuclear.astype(np.uint8))
+    labels, _ = label_regions(nuclear)
     kept = nuclear.copy()
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
         part = labels[box] == number
@@ -113,8 +113,8 @@ def _solid_parts(nuclear: NDArray[np.bool_], diameter_px: float) -> NDArray[np.b
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     solid = cv2.morphologyEx(nuclear.astype(np.uint8), cv2.MORPH_CLOSE, disc)
     solid = cv2.morphologyEx(solid, cv2.MORPH_OPEN, disc)
-    holes = (fill_holes(solid > 0) & (solid == 0)).astype(np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(holes, connectivity=4)
+    holes = fill_holes(solid > 0) & (solid == 0)
+    labels, stats = label_regions(holes, connectivity=4)
     small = stats[:, cv2.CC_STAT_AREA] < 0.06 * diameter_px**2
     small[0] = False
     return np.asarray((solid > 0) | small[labels])

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from naturalize.segment.fill_holes import fill_holes
+from naturalize.segment.regions import fill_holes, inner_distance, label_regions
 from naturalize.segment.stain import Stain
 
 _DIRECTIONS = 72
@@ -41,7 +41,7 @@ def outline_cell(
     centre = np.argwhere(nucleus).mean(axis=0)
     step = diameter_px / _STEPS_PER_DIAMETER
     rows, columns = _rays(centre, step)
-    distance = cv2.distanceTransform((~nucleus).astype(np.uint8), cv2.DIST_L2, 3)
+    distance = inner_distance(~nucleus)
     density = _sampled(stain.density, rows, columns)
     evidence = _likeness(stain, distance, other_nuclei, diameter_px).of(density)
     evidence -= _AFAR * _sampled(distance, rows, columns) / diameter_px
@@ -184,6 +184,6 @@ def _filled(
     canvas = np.zeros(nucleus.shape, dtype=np.uint8)
     cv2.fillPoly(canvas, [(points * 16).round().astype(np.int32)], 1, shift=4)
     pixels = ((canvas > 0) & stain.foreground) | nucleus
-    count, labels = cv2.connectedComponents(pixels.astype(np.uint8))
-    holds_nucleus = np.bincount(labels[nucleus], minlength=count) > 0
+    labels, stats = label_regions(pixels)
+    holds_nucleus = np.bincount(labels[nucleus], minlength=len(stats)) > 0
     return fill_holes(holds_nucleus[labels])

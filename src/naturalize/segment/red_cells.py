@@ -5,13 +5,15 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from naturalize.segment.fill_holes import fill_holes
+from naturalize.segment.regions import fill_holes, inner_distance, label_regions
 
 _ROUND_ASPECT = 1.35
 _ROUND_EXTENT = (0.68, 0.86)
 _PALLOR_SHARE = 0.35
 _NUCLEUS_AREAS = 1.8
+_LONG = 1.3
 
 
 def red_cell_diameter(foreground: NDArray[np.bool_], nuclear: NDArray[np.bool_]) -> float | None:
@@ -24,23 +26,23 @@ def red_cell_diameter(foreground: NDArray[np.bool_], nuclear: NDArray[np.bool_])
     """
     filled = fill_holes(foreground)
     around = cv2.dilate(nuclear.astype(np.uint8), np.ones((9, 9), np.uint8))
-    thick = cv2.distanceTransform((filled & (around == 0)).astype(np.uint8), cv2.DIST_L2, 3)
+    thick = inner_distance(filled & (around == 0))
     scale = max(_typical_thickness(thick), 0.7 * _nuclear_scale(nuclear))
-    if not 6 <= scale <= 0.6 * min(foreground.shape):
-        return None
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(filled.astype(np.uint8))
+    labels, stats = label_regions(filled)
     area = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
     purple_share = np.bincount(labels[nuclear], minlength=len(area)) / area
     diameter = 2 * np.sqrt(area / np.pi)
     single = (purple_share < 0.05) & _is_round(stats, area) & ~_cut_by_border(stats, labels.shape)
-    single &= (diameter > 0.7 * scale) & (diameter < 1.4 * scale)
+    single &= (diameter > 0.65 * scale) & (diameter < 1.4 * scale)
     single[0] = False
-    return float(np.median(diameter[single])) if single.any() else scale
+    if single.any():
+        return float(np.median(diameter[single]))
+    return scale if 6 <= scale <= 0.6 * min(foreground.shape) else None
 
 
 def _nuclear_scale(nuclear: NDArray[np.bool_]) -> float:
     """Return the red cell diameter at which the largest nucleus would have its usual size."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats(nuclear.astype(np.uint8))
+    _, stats = label_regions(nuclear)
     largest = stats[1:, cv2.CC_STAT_AREA].max(initial=0)
     return float(2 * np.sqrt(largest / np.pi / _NUCLEUS_AREAS))
 
@@ -67,36 +69,60 @@ def split_red_cells(
     a clump.
     """
     filled = fill_pallor(foreground, diameter_px)
-    depth = cv2.distanceTransform(filled.astype(np.uint8), cv2.DIST_L2, 5)
-    summits, radii = _summits(depth, diameter_px)
-    clumps, clump_of = cv2.connectedComponents(filled.astype(np.uint8))
+    summits, radii = _summits(inner_distance(filled), diameter_px)
+    clump_of, stats = label_regions(filled)
     home = clump_of[summits[:, 0], summits[:, 1]]
-    per_clump = np.bincount(home, minlength=clumps)
-    first = np.zeros(clumps, dtype=np.int32)
+    per_clump = np.bincount(home, minlength=len(stats))
+    first = np.zeros(len(stats), dtype=np.int32)
     first[home] = np.arange(1, len(home) + 1)
     first[0] = 0
     labels = first[clump_of]
     for clump in np.flatnonzero(per_clump > 1):
         rows, columns = np.nonzero(clump_of == clump)
         members = np.flatnonzero(home == clump)
-        labels[rows, columns] = (
-            1 + members[_nearest_disc(rows, columns, summits[members], radii[members])]
-        )
-    return labels, np.append(False, per_clump[home] > 1)
+        nearest = _nearest_disc(rows, columns, summits[members], radii[members])
+        labels[rows, columns] = 1 + members[nearest]
+    return _long_pieces_cut(labels, np.append(False, per_clump[home] > 1), diameter_px)
+
+
+def _long_pieces_cut(
+    labels: NDArray[np.int32], touching: NDArray[np.bool_], diameter_px: float
+) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """Cut pieces too large and too long for one cell across their long axis, into equal areas.
+
+    Cells that overlap by half have one summit only; their length gives them away.
+    """
+    cut = list(touching)
+    for number, window in enumerate(ndimage.find_objects(labels), start=1):
+        rows, columns = np.nonzero(labels[window] == number) if window else ((), ())
+        parts = round(len(rows) / (np.pi / 4 * diameter_px**2))
+        if window is None or parts < 2:
+            continue
+        points = np.stack([rows, columns], axis=1) - np.mean([rows, columns], axis=1)
+        spread, axes = np.linalg.eigh(points.T @ points)
+        if spread[1] < _LONG**2 * spread[0]:
+            continue
+        along = points @ axes[:, 1]
+        piece = np.searchsorted(np.quantile(along, np.arange(1, parts) / parts), along)
+        names = np.array([number, *range(len(cut), len(cut) + parts - 1)], dtype=np.int32)
+        labels[window][rows, columns] = names[piece]
+        cut[number] = True
+        cut.extend([True] * (parts - 1))
+    return labels, np.array(cut, dtype=np.bool_)
 
 
 def _summits(
     depth: NDArray[np.float32], diameter_px: float
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return (row, column) and height of the summits of a distance transform."""
-    depth = np.asarray(cv2.GaussianBlur(depth, (0, 0), max(0.04 * diameter_px, 0.5)))
-    side = max(3, round(0.45 * diameter_px)) | 1
-    peaks = (depth >= cv2.dilate(depth, np.ones((side, side), np.uint8))) & (
+    smooth = np.asarray(cv2.GaussianBlur(depth, (0, 0), max(0.04 * diameter_px, 0.5)))
+    side = max(3, round(0.35 * diameter_px)) | 1
+    peaks = (smooth >= cv2.dilate(smooth, np.ones((side, side), np.uint8))) & (
         depth > 0.15 * diameter_px
     )
     count, _, _, centres = cv2.connectedComponentsWithStats(peaks.astype(np.uint8))
     points = centres[1:count, ::-1].round().astype(np.int64)
-    return points, depth[points[:, 0], points[:, 1]].astype(np.float64)
+    return points, smooth[points[:, 0], points[:, 1]].astype(np.float64)
 
 
 def _nearest_disc(
@@ -131,8 +157,8 @@ def fill_pallor(foreground: NDArray[np.bool_], diameter_px: float) -> NDArray[np
 
 def _pallor(foreground: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
     """Return the holes that are small enough, and round or tiny."""
-    holes = (fill_holes(foreground) & ~foreground).astype(np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(holes, connectivity=4)
+    holes = fill_holes(foreground) & ~foreground
+    labels, stats = label_regions(holes, connectivity=4)
     area = stats[:, cv2.CC_STAT_AREA]
     cell_area = np.pi / 4 * diameter_px**2
     box_area = stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]

@@ -16,6 +16,7 @@ from naturalize.segment.mask import Kind, Mask
 from naturalize.segment.nucleus import PurpleParts, find_nuclei, nuclear_pixels
 from naturalize.segment.outline import outline_cell
 from naturalize.segment.red_cells import red_cell_diameter, split_red_cells
+from naturalize.segment.regions import inner_distance, label_regions
 from naturalize.segment.segmenter import Segmenter
 from naturalize.segment.stain import Stain, measure_stain
 
@@ -75,8 +76,8 @@ class Smear(Segmenter):
     def _usual_diameter(self, rgb: Rgb) -> float:
         """Return a red cell's diameter in px where the image does not tell it."""
         if self.microns_per_px is not None:
-            return RED_CELL_MICRONS / self.microns_per_px
-        return _FALLBACK_DIAMETER * min(rgb.shape[:2])
+            return float(RED_CELL_MICRONS / self.microns_per_px)
+        return float(_FALLBACK_DIAMETER * min(rgb.shape[:2]))
 
 
 def _nucleated_cells(stain: Stain, parts: PurpleParts, diameter_px: float) -> NDArray[np.int32]:
@@ -87,7 +88,7 @@ def _nucleated_cells(stain: Stain, parts: PurpleParts, diameter_px: float) -> ND
         nucleus = parts.nuclei == number
         others = (parts.nuclei > 0) & ~nucleus
         pixels = outline_cell(stain, nucleus, others, diameter_px)
-        distance = cv2.distanceTransform((~nucleus).astype(np.uint8), cv2.DIST_L2, 3)
+        distance = inner_distance(~nucleus)
         closer = pixels & (distance < nearest)
         labels[closer] = number
         nearest[closer] = distance[closer]
@@ -141,7 +142,7 @@ def _mask(
     kind: Kind,
     labels: NDArray[np.int32],
     number: int,
-    window: tuple[slice, slice],
+    window: tuple[slice, ...],
     *,
     nuclei: NDArray[np.int32] | None = None,
     reasons: tuple[str, ...] = (),
@@ -169,7 +170,7 @@ def _solidity(pixels: NDArray[np.bool_]) -> float:
 
 def _largest_piece(pixels: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Box]:
     """Return the largest connected part and its box."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(pixels.astype(np.uint8))
+    labels, stats = label_regions(pixels)
     largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
     left, top, width, height, _ = (int(v) for v in stats[largest])
     return labels == largest, Box(top, left, height, width)

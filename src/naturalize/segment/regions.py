@@ -1,0 +1,45 @@
+"""The connected regions of a mask, and its holes."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+def fill_holes(pixels: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return ``pixels`` (height, width) with every enclosed region filled.
+
+    A hole is enclosed when no path over edge neighbours leads from it to the image's border. Same
+    result as ``scipy.ndimage.binary_fill_holes``, about ten times as fast.
+
+    >>> ring = np.ones((3, 3), dtype=bool)
+    >>> ring[1, 1] = False
+    >>> bool(fill_holes(ring).all())
+    True
+    """
+    height, width = pixels.shape
+    canvas = np.zeros((height + 2, width + 2), dtype=np.uint8)
+    canvas[1:-1, 1:-1] = pixels
+    cv2.floodFill(canvas, None, (0, 0), 2, flags=4)
+    return np.asarray(canvas[1:-1, 1:-1] != 2)
+
+
+def label_regions(
+    pixels: NDArray[np.bool_], *, connectivity: int = 8
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Number the connected regions of a mask from 1.
+
+    Returns labels int32 (height, width), 0 outside, and OpenCV's statistics int32 (regions + 1, 5):
+    left, top, width, height, area; row 0 is the outside.
+    """
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(
+        pixels.astype(np.uint8), connectivity=connectivity
+    )
+    return np.asarray(labels, dtype=np.int32), np.asarray(stats, dtype=np.int32)
+
+
+def inner_distance(pixels: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return each pixel's distance in pixels to the nearest one outside the mask, 0 outside."""
+    distance = cv2.distanceTransform(pixels.astype(np.uint8), cv2.DIST_L2, 5)
+    return np.asarray(distance, dtype=np.float32)
