@@ -70,7 +70,7 @@ def import_dataset(
 
     def write(draft: Draft) -> None:
         if source.is_dir():
-            root = _descend(source)
+            root = source / "images" if _is_phantom(source) else _descend(source)
             entry = root_entry(root, out)
         else:
             _unpack(source, draft, track)
@@ -171,8 +171,12 @@ def _detect(root: Path, names: list[str]) -> str:
     folders = {PurePosixPath(name).parts[0] for name in names if "/" in name}
     if pbc.looks_like(folders) and any(pbc.label_of(PurePosixPath(n)) for n in names):
         return "pbc"
-    cells = root.parent / "cells.csv"
-    return "phantom" if cells.is_file() and (root.parent / "slides.csv").is_file() else "folder"
+    return "phantom" if _is_phantom(root.parent) else "folder"
+
+
+def _is_phantom(folder: Path) -> bool:
+    """Whether ``folder`` is what ``naturalize phantom`` writes."""
+    return all((folder / name).exists() for name in ("images", "cells.csv", "slides.csv"))
 
 
 def _fingerprint(source: Path) -> str:

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from naturalize.artefact import Artefact, Draft, open_artefact
+from naturalize.cutouts.bank import CutoutBank
+from naturalize.cutouts.cut_image import cut_image, find_subject
+from naturalize.cutouts.cutout import FULL, rim_weight
+from naturalize.cutouts.make_bank import cut_samples, make_bank
+from naturalize.cutouts.plate import TILE_PX, Plate, take_plate
+from naturalize.cutouts.triage import Candidate, triage, triage_areas
+from naturalize.datasets.manifest import read_sample
+from naturalize.errors import InputError, LeakError
+from naturalize.geometry import Box
+from naturalize.images import Rgb
+from naturalize.optics import PlateSurface
+from naturalize.progress import quiet
+from naturalize.segment import Kind, Mask, Segmenter
+from naturalize.split.split import RealSplit
+
+
+def disc(kind: Kind, row: int, column: int, radius: int, *, border: bool = False) -> Mask:
+    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+    box = Box(row - radius, column - radius, 2 * radius + 1, 2 * radius + 1)
+    return Mask(kind, box, x * x + y * y <= radius * radius, None, 0.9, border)
+
+
+class Given(Segmenter):
+    """Returns the masks it was given."""
+
+    def __init__(self, *masks: Mask) -> None:
+        self.masks = list(masks)
+
+    def segment(self, rgb: Rgb) -> list[Mask]:
+        return self.masks
+
+
+def scene(*masks: Mask, side: int = 120) -> Rgb:
+    """Return a plate of (240, 220, 200) on which each mask lets half of the light through."""
+    rgb = np.empty((side, side, 3), np.float64)
+    rgb[:] = (240, 220, 200)
+    for mask in masks:
+        rgb[mask.to_image(rgb.shape)] *= 0.5
+    return rgb.astype(np.uint8)
+
+
+def flat() -> PlateSurface:
+    coefficients = np.zeros((3, 6))
+    coefficients[:, 0] = (240, 220, 200)
+    return PlateSurface(coefficients)
+
+
+def test_cutout_knows_the_light_the_cell_lets_through() -> None:
+    cell = disc("WBC", 60, 60, 20)
+    pieces = cut_image("a.jpg", "EO", scene(cell), Given(cell))
+    (cutout,) = pieces.cutouts
+    assert (cutout.kind, cutout.label, pieces.subject_kind) == ("WBC", "EO", "WBC")
+    assert cutout.mask.sum() == cell.area_px
+    assert cutout.transmittance()[cutout.mask] == pytest.approx(0.5, abs=0.02)
+    assert cutout.rgba()[..., 3].astype(bool).sum() == cell.area_px
+    assert pieces.offset == (0.5, 0.5)
+
+
+def test_only_the_subject_carries_the_label() -> None:
+    cell, far = disc("WBC", 60, 60, 20), disc("WBC", 15, 100, 10)
+    red, speck = disc("RBC", 100, 20, 12), disc("PLT", 20, 20, 4)
+    masks = (red, far, cell, speck)
+    pieces = cut_image("a.jpg", "EO", scene(*masks), Given(*masks))
+    assert {(c.kind, c.label) for c in pieces.cutouts} == {("WBC", "EO"), ("RBC", ""), ("PLT", "")}
+    assert ("a.jpg#1", "WBC", "not the subject of the image") in pieces.turned_down
+    assert (pieces.red_cells, pieces.platelets) == (1, 1)
+
+
+def test_subject_is_the_nucleated_cell_at_the_centre_or_else_the_platelet() -> None:
+    cell, speck, red = disc("WBC", 70, 60, 15), disc("PLT", 60, 60, 4), disc("RBC", 60, 60, 9)
+    assert find_subject([speck, cell, red], (120, 120)) == 1
+    assert find_subject([red, speck], (120, 120)) == 1
+    assert find_subject([red, disc("PLT", 5, 5, 4)], (120, 120)) is None
+
+
+def test_rim_fades_out_and_keeps_clear_of_neighbours() -> None:
+    cell, neighbour = disc("WBC", 60, 50, 20), disc("RBC", 60, 80, 8)
+    others = cell.to_image((120, 120)) | neighbour.to_image((120, 120))
+    box = cell.box.grown(6)
+    weight = rim_weight(cell, others, box, rim_px=6)
+    own = cell.to_image((120, 120))[box.slices]
+    assert (weight[own] == FULL).all()
+    assert (weight[~own] < FULL).all()
+    assert (weight[neighbour.to_image((120, 120))[box.slices]] == 0).all()
+    middle = weight[26, : 6 + 1].astype(int)
+    assert (np.diff(middle) >= 0).all()
+    assert middle[0] < 60
+
+
+@pytest.mark.parametrize(
+    ("mask", "reason"),
+    [
+        (disc("RBC", 30, 30, 9, border=True), "border"),
+        (Mask("RBC", Box(0, 0, 9, 9), np.ones((9, 9), bool), None, 0.1, False), "low score"),
+        (Mask("RBC", Box(0, 0, 9, 9), np.ones((9, 9), bool), None, 0.9, False, ("touching",)),
+         "touching"),
+        (Mask("WBC", Box(0, 0, 19, 19), np.eye(19, dtype=bool) | np.eye(19, dtype=bool)[::-1],
+              None, 0.9, False), "not solid"),
+        (disc("RBC", 30, 30, 9), None),
+    ],
+    ids=["border", "score", "touching", "solidity", "good"],
+)  # fmt: skip
+def test_triage_gives_its_reason(mask: Mask, reason: str | None) -> None:
+    assert triage(mask) == reason
+
+
+def test_sizes_are_judged_within_kind_and_class() -> None:
+    cells = [Candidate(f"c{i}", "WBC", "EO", 100) for i in range(9)]
+    cells += [Candidate("small", "WBC", "EO", 20), Candidate("red", "RBC", "", 20)]
+    assert list(triage_areas(cells)) == ["small"]
+
+
+def test_plate_noise_is_the_images_own() -> None:
+    rng = np.random.default_rng(0)
+    rgb = np.clip(scene() + rng.normal(0, 3, (120, 120, 3)), 0, 255).astype(np.uint8)
+    plate = take_plate("a.jpg", rgb, np.ones((120, 120), bool), flat())
+    assert isinstance(plate, Plate)
+    noise = plate.noise(363, 360, rng=np.random.default_rng(1))
+    assert noise.shape == (363, 360, 3)
+    assert noise.std() == pytest.approx(3, rel=0.1)
+    again = plate.noise(363, 360, rng=np.random.default_rng(1))
+    assert (noise == again).all()
+
+
+def test_an_image_that_shows_too_little_slide_is_no_plate() -> None:
+    background = np.zeros((120, 120), bool)
+    assert "bare slide" in str(take_plate("a.jpg", scene(), background, flat()))
+    background[::2] = True
+    assert f"no square of {TILE_PX} px" in str(take_plate("a.jpg", scene(), background, flat()))
+
+
+def test_bank_gives_back_the_donors_pixels(bank: Artefact, split: Artefact) -> None:
+    real, loaded = RealSplit.load(split), CutoutBank.load(bank)
+    samples = {s.id: s for s in real.train}
+    assert {row.sample_id for row in loaded.rows} <= samples.keys()
+    for row in loaded.rows[::5]:
+        donor = read_sample(real.root, samples[row.sample_id])
+        cutout = loaded.cutout(row.id)
+        assert (cutout.pixels == donor[row.box.slices]).all()
+        assert cutout.mask.sum() == row.area_px
+    assert loaded.split_id == split.id
+    assert all(row.label == samples[row.sample_id].label for row in loaded.rows if row.label)
+
+
+def test_bank_holds_subjects_of_nearly_all_train_images(bank: Artefact, split: Artefact) -> None:
+    found = sum(bank.summary["subjects"].values())
+    assert found >= 0.85 * sum(split.summary["counts"]["train"].values())
+    assert bank.summary["plates"] > 0
+    assert (bank.path / "turned_down.csv").read_text().startswith("id,kind,reason\n")
+
+
+def test_bank_is_the_same_with_any_number_of_workers(
+    bank: Artefact, split: Artefact, tmp_path: Path
+) -> None:
+    assert make_bank(split, tmp_path / "two", workers=2).id == bank.id
+
+
+def test_interrupted_bank_resumes_and_equals_the_whole_one(
+    bank: Artefact, split: Artefact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("naturalize.cutouts.make_bank.SHARD_IMAGES", 12)
+    whole = make_bank(split, tmp_path / "whole")
+
+    def cut_off(items, total, what):  # type: ignore[no-untyped-def]
+        iterator = iter(items)
+        yield next(iterator)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_bank(split, tmp_path / "part", track=cut_off)
+    shard = tmp_path / ".part.partial" / "shards" / "00000.npy"
+    before = shard.stat().st_mtime_ns
+    resumed = make_bank(split, tmp_path / "part", if_exists="resume")
+    assert resumed.id == whole.id
+    assert (resumed.path / "shards" / "00000.npy").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("side", ["val", "test"])
+def test_no_other_side_is_ever_cut(split: Artefact, tmp_path: Path, side: str) -> None:
+    real = RealSplit.load(split)
+    stray = getattr(real, side)[:1]
+    with pytest.raises(LeakError, match="cut: 1 donor"):
+        cut_samples(real, stray, Draft(tmp_path), segmenter="smear", workers=1, track=quiet)
+
+
+def test_unknown_segmenter_is_named(split: Artefact, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--with: expected smear, got sams"):
+        make_bank(split, tmp_path / "x", segmenter="sams")
+
+
+def test_a_damaged_bank_is_refused(bank: Artefact, tmp_path: Path) -> None:
+    copy = tmp_path / "bank"
+    copy.mkdir()
+    (copy / "manifest.json").write_bytes((bank.path / "manifest.json").read_bytes())
+    with pytest.raises(InputError, match="a whole bank"):
+        CutoutBank.load(open_artefact(copy))

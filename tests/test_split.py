@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from naturalize.artefact import Artefact
+from naturalize.curate.clean import curate
+from naturalize.datasets.import_dataset import import_dataset
+from naturalize.datasets.sample import Sample
+from naturalize.errors import InputError, LeakError
+from naturalize.split.by_group import assign_sides
+from naturalize.split.leak_check import check_donors, leak_check
+from naturalize.split.make_split import FRACTIONS, make_split
+from naturalize.split.split import SIDES, RealSplit
+from tests_images import jpeg, write_tree
+
+
+def sample(number: int, label: str, group: str = "") -> Sample:
+    name = f"{label}/{number}.jpg"
+    return Sample(
+        id=name,
+        label=label,
+        group=group or name,
+        source="",
+        height_px=1,
+        width_px=1,
+        sha256=f"{label}{number}",
+    )
+
+
+def make_curated(home: Path, files: dict[str, bytes]) -> Artefact:
+    dataset = import_dataset(write_tree(home / "in", files), home / "dataset")
+    return curate(dataset, home / "curated")
+
+
+@given(
+    sizes=st.lists(st.integers(1, 4), min_size=12, max_size=60),
+    seed=st.integers(0, 5),
+)
+@settings(max_examples=60, deadline=None)
+def test_groups_stay_whole_and_shares_come_near_80_10_10(sizes: list[int], seed: int) -> None:
+    samples = [
+        sample(100 * g + i, "A" if g % 2 else "B", f"group {g}")
+        for g, size in enumerate(sizes)
+        for i in range(size)
+    ]
+    sides = assign_sides(samples, seed=seed, fractions=FRACTIONS)
+    assert sides.keys() == {s.id for s in samples}
+    by_group = {s.group: sides[s.id] for s in samples}
+    assert all(sides[s.id] == by_group[s.group] for s in samples)
+    for label in "AB":
+        counts = Counter(sides[s.id] for s in samples if s.label == label)
+        n = sum(counts.values())
+        assert set(counts) == set(SIDES)
+        for side in ("val", "test"):
+            assert abs(counts[side] - n * FRACTIONS[side]) <= max(sizes) + 1
+
+
+def test_singletons_are_dealt_exactly() -> None:
+    samples = [sample(i, label) for label in ("A", "B") for i in range(100)]
+    sides = assign_sides(samples, seed=0, fractions=FRACTIONS)
+    assert Counter((s.label, sides[s.id]) for s in samples) == {
+        (label, side): n for label in "AB" for side, n in (("train", 80), ("val", 10), ("test", 10))
+    }
+    assert assign_sides(samples, seed=0, fractions=FRACTIONS) == sides
+    assert assign_sides(samples[::-1], seed=0, fractions=FRACTIONS) == sides
+    assert assign_sides(samples, seed=1, fractions=FRACTIONS) != sides
+
+
+def test_a_class_of_two_images_is_named() -> None:
+    samples = [sample(i, "A") for i in range(9)] + [sample(i, "RARE") for i in range(2)]
+    with pytest.raises(InputError, match=r"class RARE: expected at least 3 .* got 2"):
+        assign_sides(samples, seed=0, fractions=FRACTIONS)
+
+
+def test_copies_end_on_one_side(tmp_path: Path) -> None:
+    files = {f"{label}/{i}.jpg": jpeg(i + 50 * ord(label)) for label in "ab" for i in range(12)}
+    files |= {f"a/copy {i}.jpg": files[f"a/{i}.jpg"] for i in range(12)}
+    made = make_split(make_curated(tmp_path, files), tmp_path / "split")
+    split = RealSplit.load(made)
+    side_of = {s.sha256: side for side in SIDES for s in split.side(side)}
+    for side in SIDES:
+        assert all(side_of[s.sha256] == side for s in split.side(side))
+
+
+def test_the_table_can_be_read_and_reused(curated: Artefact, split: Artefact, home: Path) -> None:
+    with (split.path / "split.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert {"id", "label", "group", "side"} <= rows[0].keys()
+    frozen = home / "frozen.csv"
+    kept = rows[: len(rows) - 1]
+    frozen.write_text("id,side\n" + "".join(f"{r['id']},{r['side']}\n" for r in kept))
+    again = make_split(curated, home / "again", frozen=frozen)
+    assert again.summary["left_out"] == 1
+    old, new = RealSplit.load(split), RealSplit.load(again)
+    for side in SIDES:
+        names = {s.id for s in old.side(side)} - {rows[-1]["id"]}
+        assert {s.id for s in new.side(side)} == names
+
+
+def test_a_frozen_split_must_fit_the_data(curated: Artefact, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("id,side\nnowhere.jpg,train\n")
+    with pytest.raises(InputError, match=r"nowhere\.jpg"):
+        make_split(curated, tmp_path / "out", frozen=table)
+    table.write_text("id,side\nnowhere.jpg,exam\n")
+    with pytest.raises(InputError, match="sides train, val, test"):
+        make_split(curated, tmp_path / "out", frozen=table)
+    table.write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match="columns id and side"):
+        make_split(curated, tmp_path / "out", frozen=table)
+
+
+def test_a_frozen_split_that_parts_copies_is_a_leak(tmp_path: Path) -> None:
+    files = {f"{label}/{i}.jpg": jpeg(i + 50 * ord(label)) for label in "ab" for i in range(6)}
+    files["a/copy.jpg"] = files["a/0.jpg"]
+    sides = dict.fromkeys(files, "train") | {"a/copy.jpg": "test", "b/1.jpg": "test"}
+    sides |= {"a/1.jpg": "val", "b/2.jpg": "val"}
+    table = tmp_path / "table.csv"
+    table.write_text("id,side\n" + "".join(f"{name},{side}\n" for name, side in sides.items()))
+    with pytest.raises(LeakError, match=r"train and test|test and train"):
+        make_split(make_curated(tmp_path, files), tmp_path / "out", frozen=table)
+
+
+def test_cap_keeps_at_most_so_many_of_a_class(curated: Artefact, tmp_path: Path) -> None:
+    made = make_split(curated, tmp_path / "out", cap=3)
+    split = RealSplit.load(made)
+    counts = Counter(s.label for side in SIDES for s in split.side(side))
+    assert set(counts.values()) == {3}
+    with pytest.raises(InputError, match="--cap"):
+        make_split(curated, tmp_path / "other", cap=2)
+
+
+@pytest.mark.parametrize("what", ["id", "sha256", "group"])
+def test_leak_check_finds_whatever_stands_on_two_sides(what: str) -> None:
+    train, test = (sample(1, "A"), sample(2, "A")), (sample(3, "A"),)
+    split = RealSplit("s", Path(), ("A",), train, (sample(4, "A"),), test)
+    leak_check(split)
+    twin = test[0].model_copy(update={what: getattr(train[0], what)})
+    with pytest.raises(LeakError, match=f"{what} .* in both train and test"):
+        leak_check(replace(split, test=(twin,)))
+
+
+def test_a_leaking_table_on_disk_is_refused(split: Artefact, tmp_path: Path) -> None:
+    table = split.path / "split.csv"
+    text = table.read_text()
+    header, first, *rest = text.splitlines()
+    side = first.rsplit(",", 1)[1]
+    other = next(s for s in SIDES if s != side)
+    try:
+        table.write_text("\n".join([header, first, *rest, first[: -len(side)] + other]) + "\n")
+        with pytest.raises(LeakError):
+            RealSplit.load(split)
+    finally:
+        table.write_text(text)
+
+
+def test_donors_must_be_train_images(split: Artefact) -> None:
+    real = RealSplit.load(split)
+    check_donors(real, [(s.id, s.sha256) for s in real.train], what="bank")
+    for stray in (*real.val, *real.test):
+        with pytest.raises(LeakError, match="bank: 1 donor images are not train images"):
+            check_donors(real, [(stray.id, stray.sha256)], what="bank")
+    with pytest.raises(LeakError):
+        check_donors(real, [(real.train[0].id, real.test[0].sha256)], what="bank")
