@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from naturalize import images
 from naturalize.errors import InputError
 from naturalize.segment import SEGMENTERS, Mask, Smear
-from naturalize.segment.regions import fill_holes
 from naturalize.segment.outline import best_closed_path
 from naturalize.segment.red_cells import red_cell_diameter, split_red_cells
+from naturalize.segment.regions import fill_holes
 
 REAL = Path(__file__).parents[1] / "../shared/data/wbc_masks"
 SLIDE = (250.0, 228.0, 202.0)
@@ -204,7 +204,8 @@ def test_smear_is_registered() -> None:
 
 def test_diameter_is_that_of_single_cells() -> None:
     foreground = disc((60, 60), 25) | disc((60, 180), 25) | disc((200, 70), 25)
-    found = red_cell_diameter(foreground, np.zeros_like(foreground))
+    nothing = np.zeros_like(foreground)
+    found = red_cell_diameter(foreground, nothing, nothing)
     assert found is not None
     assert abs(found - 50) < 1.5
 

@@ -16,23 +16,27 @@ _NUCLEUS_AREAS = 1.8
 _LONG = 1.3
 
 
-def red_cell_diameter(foreground: NDArray[np.bool_], nuclear: NDArray[np.bool_]) -> float | None:
+def red_cell_diameter(
+    foreground: NDArray[np.bool_], nuclear: NDArray[np.bool_], bluish: NDArray[np.bool_]
+) -> float | None:
     """Return the median diameter in pixels of the red cells, None where nothing tells it.
 
-    ``nuclear`` marks pixels of nuclei and platelets; what touches them is not counted as single.
-    The thickness of all red cells, clumps included, tells the scale; whole single round cells
-    of about that size then tell the diameter. Without those, a nucleus warns of a scale that is
-    far too small.
+    ``nuclear`` marks pixels of nuclei and platelets, ``bluish`` those that haemoglobin does not
+    colour, for sure or perhaps. The thickness of all red cells, clumps included,
+    tells the scale; whole single round cells of about that size then tell the diameter. A nucleus
+    warns of a scale that is far too small.
     """
     filled = fill_holes(foreground)
-    around = cv2.dilate(nuclear.astype(np.uint8), np.ones((9, 9), np.uint8))
-    thick = inner_distance(filled & (around == 0))
-    scale = max(_typical_thickness(thick), 0.7 * _nuclear_scale(nuclear))
+    scale = max(
+        _typical_thickness(filled, nuclear),
+        _typical_thickness(filled, nuclear | bluish),
+        0.7 * _nuclear_scale(nuclear),
+    )
     labels, stats = label_regions(filled)
     area = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
-    purple_share = np.bincount(labels[nuclear], minlength=len(area)) / area
+    nuclear_share = np.bincount(labels[nuclear], minlength=len(area)) / area
     diameter = 2 * np.sqrt(area / np.pi)
-    single = (purple_share < 0.05) & _is_round(stats, area) & ~_cut_by_border(stats, labels.shape)
+    single = (nuclear_share < 0.05) & _is_round(stats, area) & ~_cut_by_border(stats, labels.shape)
     single &= (diameter > 0.65 * scale) & (diameter < 1.4 * scale)
     single[0] = False
     if single.any():
@@ -47,8 +51,13 @@ def _nuclear_scale(nuclear: NDArray[np.bool_]) -> float:
     return float(2 * np.sqrt(largest / np.pi / _NUCLEUS_AREAS))
 
 
-def _typical_thickness(depth: NDArray[np.float32]) -> float:
-    """Return the median width at the summits of a distance transform, weighted by area."""
+def _typical_thickness(filled: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    """Return the median width at the summits of what is ``filled`` but not near ``other``.
+
+    The median is weighted by area, so slivers hardly count.
+    """
+    around = cv2.dilate(other.astype(np.uint8), np.ones((7, 7), np.uint8))
+    depth = inner_distance(filled & (around == 0))
     if depth.max() < 3:
         return 0.0
     side = round(0.6 * float(depth.max())) | 1
@@ -156,9 +165,8 @@ def fill_pallor(foreground: NDArray[np.bool_], diameter_px: float) -> NDArray[np
 
 
 def _pallor(foreground: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
-    """Return the holes that are small enough, and round or tiny."""
-    holes = fill_holes(foreground) & ~foreground
-    labels, stats = label_regions(holes, connectivity=4)
+    """Return the gaps that are small enough, and round or tiny; the border may cut them."""
+    labels, stats = label_regions(~foreground, connectivity=4)
     area = stats[:, cv2.CC_STAT_AREA]
     cell_area = np.pi / 4 * diameter_px**2
     box_area = stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]

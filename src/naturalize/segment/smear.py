@@ -60,7 +60,8 @@ class Smear(Segmenter):
         if stain is None:
             return []
         nuclear = nuclear_pixels(stain)
-        diameter = red_cell_diameter(stain.foreground, nuclear) or self._usual_diameter(rgb)
+        diameter = red_cell_diameter(stain.foreground, nuclear, stain.bluish)
+        diameter = diameter or self._usual_diameter(rgb)
         parts = find_nuclei(stain, nuclear, diameter)
         cells = _nucleated_cells(stain, parts, diameter)
         platelets = _grown_platelets(stain, parts.platelets, cells > 0, diameter)

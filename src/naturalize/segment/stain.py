@@ -19,6 +19,7 @@ from naturalize.images import Rgb
 _MIN_DENSITY = 0.02
 _FOREGROUND_SHARE = 0.3
 _MAX_HAEMOGLOBIN_RATIO = 1.2
+_BLUISH = 0.22
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,12 @@ class Stain:
     foreground: NDArray[np.bool_]
     purple: NDArray[np.float32]
     red_cell_density: float
+
+    @property
+    def bluish(self) -> NDArray[np.bool_]:
+        """Foreground that haemoglobin does not colour: most nuclei, cytoplasm and platelets."""
+        blue = self.foreground & (self.purple > _BLUISH * self.density[..., 1])
+        return _cleaned(blue)
 
 
 def measure_stain(rgb: Rgb) -> Stain | None:
@@ -59,6 +66,6 @@ def measure_stain(rgb: Rgb) -> Stain | None:
     return Stain(density, _cleaned(foreground), purple, unit)
 
 
-def _cleaned(foreground: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the foreground without single stray pixels and hairlines."""
-    return np.asarray(cv2.medianBlur(foreground.astype(np.uint8), 5), dtype=np.bool_)
+def _cleaned(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the mask without single stray pixels and hairlines."""
+    return np.asarray(cv2.medianBlur(mask.astype(np.uint8), 5), dtype=np.bool_)
