@@ -44,5 +44,6 @@ def cut(
         if_exists=if_exists(resume, overwrite),
         track=bar,
     )
-    taken = counts_table("cut out, by class", made.summary["subjects"])
-    tell(made, as_json, taken, counts_table("not taken", made.summary["turned_down"], of="reason"))
+    taken = counts_table("cut out", made.summary["subjects"], what="cells")
+    refused = made.summary["turned_down"]
+    tell(made, as_json, taken, counts_table("not taken", refused, of="reason", what="objects"))

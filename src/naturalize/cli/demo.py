@@ -62,8 +62,8 @@ def demo(
 
 def run_demo(plan: Plan, mode: IfExists) -> Path:
     """Run all stages below ``plan.out`` and return the path of the page."""
-    from naturalize.cli.training import train_run
     from naturalize.report.make_report import PAGE, make_report
+    from naturalize.train.run import train_run
 
     split = _prepare(plan, mode)
     composites = _compose(plan, split, mode)

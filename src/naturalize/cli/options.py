@@ -43,11 +43,13 @@ def tell(artefact: Artefact, as_json: bool, *tables: Table) -> None:
     typer.echo(str(artefact.path))
 
 
-def counts_table(title: str, rows: dict[str, Any], *, of: str = "class") -> Table:
+def counts_table(
+    title: str, rows: dict[str, Any], *, of: str = "class", what: str = "images"
+) -> Table:
     """Return a table of names and numbers with their total."""
     table = Table(title=title, title_justify="left")
     table.add_column(of)
-    table.add_column("images", justify="right")
+    table.add_column(what, justify="right")
     for name, count in rows.items():
         table.add_row(str(name), f"{count:,}")
     table.add_section()

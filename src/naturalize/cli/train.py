@@ -53,7 +53,7 @@ def train(
     Example: naturalize train out/split --composites out/composites -o out/run
     """
     from naturalize.artefact import open_artefact
-    from naturalize.cli.training import train_run
+    from naturalize.train.run import train_run
 
     mixed = open_artefact(composites, "composites") if composites is not None else None
     made = train_run(

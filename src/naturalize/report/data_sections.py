@@ -104,7 +104,7 @@ def segmentation_section(lineage: Lineage, split: RealSplit) -> Section | None:
     sheet = ContactSheet(
         tiles,
         "One training image of each class with the outlines the cells were cut along: "
-        "nucleated cell (blue) and its nucleus (dashed light blue), red cell (orange), "
+        "nucleated cell (blue) and its nucleus (yellow), red cell (orange), "
         "platelet (green).",
         tile_px=210,
     )
@@ -167,7 +167,7 @@ def _side_by_side(
     made = [image for image in composites.images if image.label == label][:per_class]
     tiles = [Tile(read_sample(split.root, s), "untouched", tone="good") for s in untouched]
     tiles += [Tile(composites.read(image), "composite", tone="warning") for image in made]
-    return ContactSheet(tiles, f"{label}", tile_px=150)
+    return ContactSheet(tiles, label, tile_px=108)
 
 
 def versions_section(lineage: Lineage) -> Section:

@@ -15,7 +15,7 @@ COLOURS: dict[Kind, tuple[int, int, int]] = {
     "RBC": (213, 94, 0),
     "PLT": (0, 130, 90),
 }
-NUCLEUS = (120, 190, 255)
+NUCLEUS = (240, 228, 66)
 
 
 def overlay(rgb: Rgb, masks: Sequence[Mask], *, thickness_px: int = 2) -> Rgb:

@@ -19,9 +19,9 @@ from naturalize.page.page import Section
 from naturalize.page.table import Cell, Table
 
 ARM_MEANINGS = {
-    "none": "the training images as they are",
-    "flips": "the training images flipped and turned by quarter turns",
-    "naturalize": "the same, every second image a composite of the same class",
+    "none": "images as they are",
+    "flips": "flips and quarter turns",
+    "naturalize": "the same, half of the images composites",
 }
 EVALUATION_POINTS = 40
 
@@ -29,8 +29,8 @@ EVALUATION_POINTS = 40
 def verdict(comparison: Comparison) -> str:
     """Say in one sentence what a comparison shows, by the interval of the macro F1 difference."""
     gain = comparison.macro_f1
-    points = f"{100 * gain.value:+.1f} points of macro F1"
-    span = f"95% interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}"
+    points = _minus(f"{100 * gain.value:+.1f} points of macro F1")
+    span = _minus(f"95% interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}")
     if gain.low > 0:
         judged = "is better than"
     elif gain.high < 0:
@@ -179,8 +179,14 @@ def _curve(run: Artefact) -> list[tuple[float, float]]:
 
 
 def _said(interval: Interval, *, signed: bool = False) -> str:
+    """Write an interval on one line that does not break: ``0.926 [0.911, 0.940]``."""
     sign = "+" if signed else ""
-    return f"{interval.value:{sign}.3f} [{interval.low:{sign}.3f}, {interval.high:{sign}.3f}]"
+    text = f"{interval.value:{sign}.3f} [{interval.low:{sign}.3f}, {interval.high:{sign}.3f}]"
+    return _minus(text).replace(" ", "\u00a0")
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", "\u2212")
 
 
 def _span(interval: Interval) -> str:

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from naturalize.artefact import Artefact
+from naturalize.errors import InputError
+from naturalize.evaluate.evaluation import EvaluationReport
+from naturalize.report.lineage import trace
+from naturalize.report.make_report import EVALUATION, PAGE, make_report
+from naturalize.split.make_split import make_split
+from naturalize.train.run import train_run
+
+SMALL = {"model": "custom-cnn", "budget_images": 64, "batch_size": 32, "input_px": 32}
+
+
+class Text(HTMLParser):
+    """Collects the words of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.tags: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.tags.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+@pytest.fixture(scope="module")
+def runs(split: Artefact, composites: Artefact, home: Path) -> list[Artefact]:
+    def train(arm: str, seed: int) -> Artefact:
+        mixed = composites if arm == "naturalize" else None
+        out = home / f"run-{arm}-{seed}"
+        return train_run(split, out, arm=arm, composites=mixed, seed=seed, **SMALL)  # type: ignore[arg-type]
+
+    return [train(arm, seed) for arm in ("none", "flips", "naturalize") for seed in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def report(runs: list[Artefact], home: Path) -> Artefact:
+    return make_report(runs, home / "report", resamples=200)
+
+
+def test_page_is_one_file_without_network_or_script(report: Artefact) -> None:
+    page = (report.path / PAGE).read_text()
+    assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", page)
+    assert "script" not in Text(page).tags
+    assert "@import" not in page
+
+
+def test_page_says_what_a_colleague_asks(report: Artefact, split: Artefact) -> None:
+    page = Text((report.path / PAGE).read_text())
+    words = " ".join(" ".join(page.words).split())
+    assert "never saw them, or any piece of them" in words
+    assert "evidence of nothing about real cells" in words
+    assert "“naturalize”" in words
+    assert "McNemar" in words
+    assert "no patient or slide numbers" in words
+    assert split.id in words
+    for label in split.summary["classes"]:
+        assert label in words
+    assert page.tags.count("img") >= 11 * 3
+
+
+def test_evaluation_holds_every_arm_with_its_seeds(report: Artefact, split: Artefact) -> None:
+    found = EvaluationReport.load(report.path / EVALUATION)
+    assert [arm.name for arm in found.arms] == ["none", "flips", "naturalize"]
+    assert all(arm.seeds == 2 for arm in found.arms)
+    assert found.split_id == split.id
+    assert found.n == sum(split.summary["counts"]["test"].values())
+    pairs = [(c.baseline, c.arm) for c in found.comparisons]
+    assert pairs == [("none", "flips"), ("flips", "naturalize")]
+    assert json.loads((report.path / EVALUATION).read_text())["n"] == found.n
+
+
+def test_lineage_goes_back_to_the_images(
+    runs: list[Artefact], dataset: Artefact, bank: Artefact
+) -> None:
+    lineage = trace(runs)
+    assert lineage.dataset.id == dataset.id
+    assert lineage.bank is not None
+    assert lineage.bank.id == bank.id
+
+
+def test_runs_of_two_splits_are_not_compared(
+    runs: list[Artefact], curated: Artefact, home: Path, tmp_path: Path
+) -> None:
+    other = make_split(curated, home / "other split", seed=9)
+    stray = train_run(other, home / "stray", **SMALL)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="a run of split"):
+        make_report([*runs, stray], tmp_path / "report")
