@@ -361,6 +361,14 @@ class TestModels:
         assert not torch.equal(a, c)
 
     @pytest.mark.parametrize("name", backbones.BACKBONES)
+    def test_a_new_head_starts_undecided(self, name: str) -> None:
+        model = backbones.build(name, n_classes=11, input_px=64, weights=None).eval()
+        images = torch.rand(16, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+        probabilities = model(images).softmax(dim=1)
+        assert probabilities.min() > 1 / 33
+        assert probabilities.max() < 3 / 11
+
+    @pytest.mark.parametrize("name", backbones.BACKBONES)
     def test_predictions_do_not_depend_on_the_batch(self, name: str) -> None:
         model = backbones.build(name, n_classes=3, input_px=32, weights="random")
         pixels = torch.randint(0, 256, (7, 3, 32, 32), dtype=torch.uint8)

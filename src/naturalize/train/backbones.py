@@ -10,7 +10,7 @@ from torch import nn
 
 from naturalize.errors import InputError
 from naturalize.train.custom_cnn import CustomCNN
-from naturalize.train.weights import load_base, resolve_weights
+from naturalize.train.weights import classifier, load_base, resolve_weights
 
 Rgb3 = tuple[float, float, float]
 HALF: Rgb3 = (0.5, 0.5, 0.5)
@@ -65,6 +65,8 @@ def build(
 
     ``weights`` says where the layers below the head start from, see
     :func:`~naturalize.train.weights.resolve_weights`; whatever is drawn depends on ``seed`` only.
+    The head is drawn as torch draws a linear layer: timm's is so wide that a short training is
+    spent on unlearning it.
     Rates that are None are the backbone's. The model takes float images
     (N, 3, ``input_px``, ``input_px``) and has ``get_classifier()``.
 
@@ -87,5 +89,6 @@ def build(
                 row.timm_id, num_classes=n_classes, drop_rate=drop, drop_path_rate=drop_path
             )
         )
+        classifier(model).reset_parameters()  # type: ignore[operator]
     load_base(model, source)
     return model

@@ -14,7 +14,7 @@ from naturalize.errors import InputError
 from naturalize.split.leak_check import check_donors
 from naturalize.split.split import RealSplit
 from naturalize.train.arms import Arm, find_arm
-from naturalize.train.backbones import find_backbone
+from naturalize.train.backbones import MIN_INPUT_PX, find_backbone
 from naturalize.train.batches import Batches, Indices
 from naturalize.train.fit import FitSettings, Mode
 from naturalize.train.trained_model import ModelInfo
@@ -86,16 +86,7 @@ def make_plan(
     )
     real = RealSplit.load(split)
     synthetic = _composites(real, composites, chosen)
-    batches = Batches(
-        _class_indices([sample.label for sample in real.train], info.classes),
-        _class_indices([i.label for i in synthetic.images] if synthetic else [], info.classes),
-        chosen.synthetic_share,
-        batch_size,
-        seed,
-    )
-    empty = set(info.classes) - {sample.label for sample in real.train}
-    if empty:
-        raise InputError("split", "train images of every class", f"none of {sorted(empty)}")
+    batches = _batches(real, synthetic, chosen, info.classes, batch_size, seed)
     return Plan(real, synthetic, chosen, info, weights, settings, batches)
 
 
@@ -118,6 +109,8 @@ def _model_info(
     split: Artefact, model: str, weights: str | None, input_px: int | None, crop_px: int | None
 ) -> ModelInfo:
     row = find_backbone(model)
+    if input_px is not None and input_px < MIN_INPUT_PX:
+        raise InputError("input_px", f"at least {MIN_INPUT_PX}", input_px)
     return ModelInfo(
         backbone=model,
         classes=tuple(split.summary["classes"]),
@@ -138,6 +131,27 @@ def _composites(real: RealSplit, composites: Artefact | None, arm: Arm) -> Compo
     synthetic = CompositeSet.load(composites)
     check_donors(real, synthetic.donors, what=f"composites {composites.path}")
     return synthetic
+
+
+def _batches(
+    real: RealSplit,
+    synthetic: CompositeSet | None,
+    arm: Arm,
+    classes: Sequence[str],
+    batch_size: int,
+    seed: int,
+) -> Batches:
+    labels = [sample.label for sample in real.train]
+    empty = sorted(set(classes) - set(labels))
+    if empty:
+        raise InputError("split", "train images of every class", f"none of {', '.join(empty)}")
+    return Batches(
+        _class_indices(labels, classes),
+        _class_indices([image.label for image in synthetic.images] if synthetic else [], classes),
+        arm.synthetic_share,
+        batch_size,
+        seed,
+    )
 
 
 def _class_indices(labels: Sequence[str], classes: Sequence[str]) -> Indices:
