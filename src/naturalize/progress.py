@@ -28,8 +28,14 @@ def quiet(items: Iterable[T], total: int, what: str) -> Iterator[T]:
 def bar(items: Iterable[T], total: int, what: str) -> Iterator[T]:
     """Draw a progress bar on standard error; plain lines where that is not a terminal."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     console = Console(file=sys.stderr)
     columns = (
