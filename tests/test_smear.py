@@ -156,7 +156,7 @@ def test_a_field_without_nuclei_has_no_nucleated_cell() -> None:
     assert len(of_kind(masks, "RBC")) == 6
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (3, 400), (50, 50), (120, 90)])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 400), (50, 50), (240, 320)])
 @pytest.mark.parametrize("content", ["black", "white", "noise", "grey"])
 def test_images_without_cells_do_not_fail(shape: tuple[int, int], content: str) -> None:
     rgb = {
@@ -167,7 +167,7 @@ def test_images_without_cells_do_not_fail(shape: tuple[int, int], content: str) 
     }[content].astype(np.uint8)
     masks = Smear().segment(rgb)
     assert all(mask.box.clipped(*shape) == mask.box for mask in masks)
-    assert content in {"noise", "grey"} or not masks
+    assert not masks
 
 
 def test_scene_turned_grey_does_not_fail() -> None:

@@ -37,10 +37,11 @@ def red_cell_diameter(
     nuclear_share = np.bincount(labels[nuclear], minlength=len(area)) / area
     diameter = 2 * np.sqrt(area / np.pi)
     single = (nuclear_share < 0.05) & _is_round(stats, area) & ~_cut_by_border(stats, labels.shape)
-    single &= (diameter > 0.65 * scale) & (diameter < 1.4 * scale)
+    single &= (diameter > 0.65 * scale) & (diameter < 2.5 * scale)
     single[0] = False
+    usual = single & (diameter < 1.4 * scale)
     if single.any():
-        return float(np.median(diameter[single]))
+        return float(np.median(diameter[usual if usual.any() else single]))
     return scale if 6 <= scale <= 0.6 * min(foreground.shape) else None
 
 

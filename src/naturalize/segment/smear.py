@@ -26,10 +26,12 @@ _FALLBACK_DIAMETER = 0.21
 
 @dataclass(frozen=True)
 class Smear(Segmenter):
-    """Nuclei by their stain, cells by the best closed curve, red cells by a watershed.
+    """Nuclei by their stain, cells by the best closed curve, red cells by their inscribed discs.
 
     Sizes are told in diameters of the image's own red cells; ``microns_per_px`` stands in where an
-    image shows none. Images of more than ``max_pixels`` are worked on smaller.
+    image shows none. Images of more than ``max_pixels`` are worked on smaller. A mask's score is
+    its solidity, the share of its convex hull that it fills: low where a cut went wrong or the
+    object is ragged.
     """
 
     microns_per_px: float | None = None
@@ -185,8 +187,8 @@ def _enlarged(mask: Mask, small: tuple[int, ...], large: tuple[int, ...]) -> Mas
     rows = _stretched(mask.box.top, mask.box.height, small[0], large[0])
     columns = _stretched(mask.box.left, mask.box.width, small[1], large[1])
     box = Box(
-        _edge(mask.box.top, small[0], large[0]),
-        _edge(mask.box.left, small[1], large[1]),
+        _scaled(mask.box.top, small[0], large[0]),
+        _scaled(mask.box.left, small[1], large[1]),
         len(rows),
         len(columns),
     )
@@ -195,12 +197,12 @@ def _enlarged(mask: Mask, small: tuple[int, ...], large: tuple[int, ...]) -> Mas
     return replace(mask, box=box, pixels=pixels, nucleus=nucleus)
 
 
-def _edge(index: int, small: int, large: int) -> int:
+def _scaled(index: int, small: int, large: int) -> int:
     """Return where the upper edge of pixel ``index`` of a small axis lies on the large one."""
     return (2 * index * large + small) // (2 * small)
 
 
 def _stretched(start: int, length: int, small: int, large: int) -> NDArray[np.int64]:
     """Return for each pixel of the large axis which of ``length`` small ones covers it."""
-    edges = [_edge(start + i, small, large) for i in range(length + 1)]
+    edges = [_scaled(start + i, small, large) for i in range(length + 1)]
     return np.repeat(np.arange(length), np.diff(edges))

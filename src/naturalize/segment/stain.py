@@ -17,6 +17,7 @@ from naturalize import optics
 from naturalize.images import Rgb
 
 _MIN_DENSITY = 0.02
+_COHERENT_SHARE = 0.3
 _FOREGROUND_SHARE = 0.3
 _MAX_HAEMOGLOBIN_RATIO = 1.2
 _BLUISH = 0.22
@@ -47,7 +48,7 @@ class Stain:
 def measure_stain(rgb: Rgb) -> Stain | None:
     """Separate stain from slide; None where the image shows no plain light slide, or only that."""
     background = optics.estimate_background(rgb)
-    if not background.any() or background.all():
+    if background.all() or not _is_coherent(background):
         return None
     plate = optics.fit_plate(rgb, background).evaluate(*rgb.shape[:2])
     smooth = np.asarray(cv2.GaussianBlur(rgb, (5, 5), 1.2), dtype=np.uint8)
@@ -64,6 +65,12 @@ def measure_stain(rgb: Rgb) -> Stain | None:
     unit = float(np.median(green.flat[sparse[plain if plain.any() else ...]]))
     foreground = ~background & (np.maximum(np.maximum(red, green), blue) > _FOREGROUND_SHARE * unit)
     return Stain(density, _cleaned(foreground), purple, unit)
+
+
+def _is_coherent(background: NDArray[np.bool_]) -> bool:
+    """Whether the slide forms areas, as it does on smears, not single pixels, as in noise."""
+    inner = cv2.erode(background.astype(np.uint8), np.ones((3, 3), np.uint8))
+    return bool(np.count_nonzero(inner) > _COHERENT_SHARE * np.count_nonzero(background))
 
 
 def _cleaned(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
