@@ -184,11 +184,12 @@ def _is_nucleus(pixels: NDArray[np.bool_], stain: Stain, diameter_px: float) -> 
     platelets; and in weakly stained images chromatin is bluer than platelets. Optical density does
     not depend on the light, so these limits hold across scanners.
     """
-    area = np.count_nonzero(pixels) / (np.pi / 4 * diameter_px**2)
+    area = float(np.count_nonzero(pixels) / (np.pi / 4 * diameter_px**2))
     density = float(np.median(stain.density[..., 1][pixels]))
     blueness = float(np.median(stain.purple[pixels])) / max(density, 0.01)
-    large = area * density > 0.6 or (area > 0.45 and blueness > 0.52)
-    return bool(large or (area > 0.2 and density > 0.72))
+    if area > 1.38 or area * density > 0.6 or (area > 0.45 and blueness > 0.52):
+        return True
+    return area > 0.2 and (density > 0.72 or blueness > 0.65)
 
 
 def _otsu(values: NDArray[np.float32]) -> float:
