@@ -136,6 +136,7 @@ KILLED = """
                 with done.open("a") as log:
                     log.write(f"{i}\\n")
             if i == 1 and sys.argv[3] == "kill":
+                (draft.path / ".2.txt.123.tmp").write_text("half of a fi")
                 os.kill(os.getpid(), signal.SIGKILL)
 
     build(Path(sys.argv[1]), Request("thing"), work, if_exists="resume")
@@ -152,7 +153,8 @@ def test_sigkill_then_resume_redoes_nothing(tmp_path: Path) -> None:
     assert not target.exists()
     subprocess.run([*command, "run"], check=True)
     assert log.read_text().split() == ["0", "1", "2", "3"]
-    assert open_artefact(target).kind == "thing"
+    files = sorted(path.name for path in open_artefact(target).path.iterdir())
+    assert files == ["0.txt", "1.txt", "2.txt", "3.txt", "manifest.json"]
 
 
 def test_file_size_limit_is_a_clear_error_and_keeps_the_target_absent(tmp_path: Path) -> None:

@@ -210,6 +210,8 @@ def _prepare(partial: Path, path: Path, request: Request, if_exists: IfExists) -
             raise InputError(f"output {path}", "--resume or --overwrite", "an unfinished run")
         if json.loads(begun.read_text())["request"] != request.digest():
             raise InputError(f"output {path}", "the same request to --resume", "another request's")
+        for half_written in partial.rglob(".*.tmp"):
+            half_written.unlink()
         return False
     write_whole(begun, json.dumps({"request": request.digest(), "kind": request.kind}))
     return True

@@ -15,6 +15,7 @@ from naturalize.cli import (
     doctor,
     evaluate,
     import_,
+    pack,
     phantom,
     split,
     train,
@@ -35,6 +36,7 @@ app.command("curate")(curate.curate)
 app.command("split")(split.split)
 app.command("cut")(cut.cut)
 app.command("compose")(compose.compose)
+app.command("pack")(pack.pack)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("doctor")(doctor.doctor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.table import Table
@@ -24,11 +24,14 @@ def train(
     composites: Annotated[
         Path | None, typer.Option(help="Folder written by compose, for the naturalize arm.")
     ] = None,
+    pack: Annotated[
+        Path | None, typer.Option(help="Folder written by pack; images are read from it.")
+    ] = None,
     model: Annotated[
         str, typer.Option(help="efficientnet-lite0 or custom-cnn.")
     ] = "efficientnet-lite0",
     mode: Annotated[
-        str, typer.Option(help="finetune (all layers) or transfer (new head only).")
+        Literal["finetune", "transfer"], typer.Option(help="All layers, or a new head only.")
     ] = "finetune",
     weights: Annotated[
         str | None, typer.Option(help="package, random, or a safetensors or state-dict file.")
@@ -60,6 +63,7 @@ def train(
         open_artefact(split, "split"),
         out,
         composites=mixed,
+        pack=open_artefact(pack, "pack") if pack is not None else None,
         arm=arm or ("naturalize" if mixed is not None else "flips"),
         model=model,
         mode=mode,

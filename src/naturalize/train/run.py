@@ -22,6 +22,7 @@ from naturalize.seeds import child_seed
 from naturalize.split.split import Side
 from naturalize.train import backbones
 from naturalize.train.fit import Fitted, Mode, fit, start_accelerator
+from naturalize.train.pack import Pack
 from naturalize.train.pixels import composite_readers, load_pixels, sample_readers
 from naturalize.train.plan import Plan, make_plan
 from naturalize.train.predict import predict
@@ -41,6 +42,7 @@ def train_run(
     out: Path,
     *,
     composites: Artefact | None = None,
+    pack: Artefact | None = None,
     arm: str = "flips",
     model: str = "efficientnet-lite0",
     mode: Mode = "finetune",
@@ -61,8 +63,9 @@ def train_run(
     ``arm`` is a key of :data:`~naturalize.train.arms.ARMS`; ``composites`` are for arms with a
     synthetic share, and their donors are proven train images before one is read. The budget counts
     images shown, rounded up to whole batches, and is spent whatever the loss does; each arm shows
-    each class equally often. ``weights`` as in :func:`~naturalize.train.weights.resolve_weights`;
-    ``learning_rate``, ``input_px`` None: those of the mode and the backbone; ``crop_px`` as in
+    each class equally often. With a ``pack`` of the same split and composites, pixels come from it
+    and the image files are not needed. ``weights`` as in
+    :func:`~naturalize.train.weights.resolve_weights`; ``learning_rate``, ``input_px`` None: those of the mode and the backbone; ``crop_px`` as in
     :func:`~naturalize.train.pixels.fit_square`; ``device`` as in
     :func:`~naturalize.train.fit.start_accelerator`; ``checkpoint_every`` steps, None: 30 seconds.
 
@@ -85,29 +88,35 @@ def train_run(
         crop_px=crop_px,
         seed=seed,
     )
-    inputs = {"split": split} | ({} if composites is None else {"composites": composites})
+    packed = None if pack is None else Pack.load(pack, split, composites, crop_px)
+    given = {"split": split, "composites": composites, "pack": pack}
+    inputs = {role: artefact for role, artefact in given.items() if artefact is not None}
     request = Request("run", plan.parameters(), inputs, seed)
     write = partial(
-        _write, plan=plan, device=device, checkpoint_every=checkpoint_every, track=track
+        _write,
+        plan=plan,
+        pack=packed,
+        device=device,
+        checkpoint_every=checkpoint_every,
+        track=track,
     )
     return build(out, request, write, if_exists=if_exists)
 
 
 def _write(
-    draft: Draft, *, plan: Plan, device: str | None, checkpoint_every: int | None, track: Track
+    draft: Draft,
+    *,
+    plan: Plan,
+    pack: Pack | None,
+    device: str | None,
+    checkpoint_every: int | None,
+    track: Track,
 ) -> None:
     """Train and predict. Every image is decoded first, so that a damaged one costs no training."""
     accelerator = start_accelerator(device)
     if accelerator.num_processes > 1:
         raise InputError("processes", "one to write a run", accelerator.num_processes)
-    load = partial(load_pixels, input_px=plan.info.input_px, crop_px=plan.info.crop_px, track=track)
-    readers = sample_readers(plan.split.root, plan.split.train)
-    readers += composite_readers(plan.composites) if plan.composites else []
-    pool = load(readers, what="decoding train")
-    held_back = {
-        side: load(sample_readers(plan.split.root, plan.split.side(side)), what=f"decoding {side}")
-        for side in PREDICTIONS
-    }
+    pool, held_back = _decode(plan, pack, track)
     network = backbones.build(
         plan.info.backbone,
         n_classes=len(plan.info.classes),
@@ -130,6 +139,22 @@ def _write(
     _write_model(draft, plan, network, fitted)
     _write_predictions(draft, plan, network, held_back, track)
     shutil.rmtree((draft.path / _CHECKPOINT).parent)
+
+
+def _decode(plan: Plan, pack: Pack | None, track: Track) -> tuple[Tensor, dict[Side, Tensor]]:
+    """Return the pixels to train on, composites behind real images, and those held back."""
+    crop_px = plan.info.crop_px if pack is None else None
+    load = partial(load_pixels, input_px=plan.info.input_px, crop_px=crop_px, track=track)
+    of_samples = partial(sample_readers, plan.split.root) if pack is None else pack.sample_readers
+    of_composites = composite_readers if pack is None else pack.composite_readers
+    readers = of_samples(plan.split.train)
+    readers += of_composites(plan.composites) if plan.composites else []
+    pool = load(readers, what="decoding train")
+    held_back = {
+        side: load(of_samples(plan.split.side(side)), what=f"decoding {side}")
+        for side in PREDICTIONS
+    }
+    return pool, held_back
 
 
 def _write_model(draft: Draft, plan: Plan, network: nn.Module, fitted: Fitted) -> None:
