@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from naturalize.cutouts.cutout import Cutout, rim_weight
+from naturalize.cutouts.cutout import Cutout, rim_weight, without_spurs
 from naturalize.cutouts.plate import Plate, take_plate
 from naturalize.cutouts.triage import triage
 from naturalize.images import Rgb
@@ -57,7 +57,9 @@ def cut_image(sample_id: str, label: str, rgb: Rgb, segmenter: Segmenter) -> Pie
             turned_down.append((name, mask.kind, reason))
             continue
         box = mask.box.grown(rim_px).clipped(*rgb.shape[:2])
-        weight = rim_weight(mask, objects | ~slide, box, rim_px=rim_px)
+        whole = mask.to_image(rgb.shape)[box.slices]
+        others = objects[box.slices] & ~whole
+        weight = rim_weight(without_spurs(whole), others, ~slide[box.slices], rim_px=rim_px)
         cutouts.append(
             Cutout(
                 id=name,

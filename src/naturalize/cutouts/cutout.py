@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 from naturalize.geometry import Box
 from naturalize.images import Rgb
 from naturalize.optics import PlateSurface, transmittance
-from naturalize.segment import Kind, Mask
+from naturalize.segment import Kind
 
 FULL = 255
 """Weight of the object's own pixels; the rim around it fades from here to 0."""
+
+EDGE_SHARE = 0.5
+"""How much of the rim may be the object's own soft edge, stained but outside its mask."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,19 +57,40 @@ class Cutout:
 
 
 def rim_weight(
-    mask: Mask, others: NDArray[np.bool_], box: Box, *, rim_px: int
+    own: NDArray[np.bool_], others: NDArray[np.bool_], stained: NDArray[np.bool_], *, rim_px: int
 ) -> NDArray[np.uint8]:
-    """Return the weight of ``mask`` over ``box`` (its own box grown by the rim, clipped).
+    """Return the weight of an object over its box grown by the rim, uint8.
 
-    ``others`` is bool over the whole image: everything that is neither this object nor bare slide.
-    The rim keeps clear of it, so that no neighbour comes along.
+    All three are bool of that box: ``own`` the object's pixels, ``others`` those of other objects,
+    ``stained`` all pixels that are no bare slide. The rim keeps clear of other objects and of stain
+    beyond the object's own soft edge, so that no neighbour comes along.
     """
-    own = mask.to_image(others.shape)[box.slices]
-    outside = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    outside = _distance_to(own)
     fade = 1.0 - outside / (rim_px + 1)
-    foreign = others[box.slices] & ~own
+    edge_px = EDGE_SHARE * rim_px + 1
+    foreign = (others | (stained & (outside > edge_px))) & ~own
     if foreign.any():
-        clear = cv2.distanceTransform((~foreign).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-        fade = np.minimum(fade, (clear - 1) / (rim_px + 1))
+        fade = np.minimum(fade, (_distance_to(foreign) - edge_px) / (rim_px + 1))
     weight = np.rint(np.clip(fade, 0, 1) * (FULL - 1))
     return np.where(own, FULL, weight).astype(np.uint8)
+
+
+def without_spurs(pixels: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the largest piece of a mask (h, w) with threads up to 2 px wide taken off.
+
+    A mask that is nothing but threads stays as it is.
+    """
+    padded = np.pad(pixels.astype(np.uint8), 1)
+    opened = cv2.morphologyEx(padded, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))[1:-1, 1:-1]
+    n, labels = cv2.connectedComponents(opened, connectivity=4)
+    if n < 2:
+        return pixels
+    sizes = np.bincount(labels.ravel(), minlength=n)
+    sizes[0] = 0
+    return np.asarray(labels == sizes.argmax())
+
+
+def _distance_to(pixels: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the distance in px of each pixel to the nearest of ``pixels``, 0 on them."""
+    away = (~pixels).astype(np.uint8)
+    return np.asarray(cv2.distanceTransform(away, cv2.DIST_L2, cv2.DIST_MASK_5), np.float32)

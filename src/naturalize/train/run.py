@@ -65,7 +65,8 @@ def train_run(
     images shown, rounded up to whole batches, and is spent whatever the loss does; each arm shows
     each class equally often. With a ``pack`` of the same split and composites, pixels come from it
     and the image files are not needed. ``weights`` as in
-    :func:`~naturalize.train.weights.resolve_weights`; ``learning_rate``, ``input_px`` None: those of the mode and the backbone; ``crop_px`` as in
+    :func:`~naturalize.train.weights.resolve_weights`; ``learning_rate``, ``input_px`` None: those
+    of the mode and the backbone; ``crop_px`` as in
     :func:`~naturalize.train.pixels.fit_square`; ``device`` as in
     :func:`~naturalize.train.fit.start_accelerator`; ``checkpoint_every`` steps, None: 30 seconds.
 
