@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -47,7 +48,7 @@ def make_split(
             sides = assign_sides(samples, seed=seed, fractions=FRACTIONS)
         _write(draft, samples, sides, manifest, out)
 
-    parameters = {"cap": cap, "frozen": sorted(fixed.items()) if fixed else None}
+    parameters = {"cap": cap, "frozen": _digest(fixed) if fixed is not None else None}
     request = Request("split", parameters, {"curated": curated}, seed)
     return build(out, request, write, if_exists=if_exists)
 
@@ -75,6 +76,12 @@ def _write(
         left_out=len(manifest.samples) - len(samples),
         group_rule="files with the same bytes share a group",
     )
+
+
+def _digest(sides: Mapping[str, str]) -> str:
+    """Return a digest of who stands where, whatever the order of the table."""
+    lines = "".join(f"{name}\t{side}\n" for name, side in sorted(sides.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _frozen_sides(path: Path) -> dict[str, str]:
