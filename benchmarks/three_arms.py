@@ -6,7 +6,7 @@
     naturalize cut out/real/split -o out/real/bank
     naturalize compose out/real/bank --count 8370 -o out/real/composites
     naturalize pack out/real/split --composites out/real/composites --quality 85 -o out/real/pack
-    python benchmarks/three_arms.py train out/real --seeds 5 --budget 84000
+    python benchmarks/three_arms.py train out/real
     python benchmarks/three_arms.py publish out/real -o docs/results/three-arms
 
 ``train`` needs the folders split, composites (without its images) and pack; ``publish`` needs the
@@ -35,6 +35,13 @@ from naturalize.split.split import RealSplit
 ARMS = ("none", "flips", "naturalize")
 PAIRS = (("none", "flips"), ("flips", "naturalize"), ("none", "naturalize"))
 MAIN_SOURCE = (363, 360)
+ALLOCATOR = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "20000000000",
+    "MALLOC_TOP_PAD_": "268435456",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+}
+"""Keeps large buffers instead of giving them back to the system: 1.4 times the speed on a CPU."""
 
 
 def main() -> None:
@@ -45,31 +52,32 @@ def main() -> None:
     parser.add_argument("step", choices=("train", "publish"))
     parser.add_argument("home", type=Path, help="folder with split, composites, pack and runs")
     parser.add_argument("--model", default="efficientnet-lite0")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--budget", type=int, default=84_000, help="images seen by each run")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--budget", type=int, default=16_384, help="images seen by each run")
+    parser.add_argument("--px", type=int, default=128, help="input size")
     parser.add_argument("--parallel", type=int, default=1, help="runs at a time")
     parser.add_argument("-o", "--out", type=Path, default=Path("docs/results/three-arms"))
     args = parser.parse_args()
     if args.step == "train":
-        train(args.home, args.model, args.seeds, args.budget, args.parallel)
+        train(args.home, args.model, args.seeds, args.budget, args.px, args.parallel)
     else:
         publish(args.home, args.model, args.out)
 
 
-def train(home: Path, model: str, seeds: int, budget: int, parallel: int) -> None:
+def train(home: Path, model: str, seeds: int, budget: int, px: int, parallel: int) -> None:
     """Run all arms and seeds, resuming what was interrupted, ``parallel`` at a time."""
     commands = [
         [
             sys.executable, "-m", "naturalize", "train", str(home / "split"), "--resume",
             "--arm", arm, "--seed", str(seed), "--budget", str(budget), "--model", model,
-            "--px", "160", "--pack", str(home / "pack"), "-o", str(home / f"{model}-{arm}-{seed}"),
+            "--px", str(px), "--pack", str(home / "pack"), "-o", str(home / f"{model}-{arm}-{seed}"),
             *(["--composites", str(home / "composites")] if arm == "naturalize" else []),
         ]
         for seed in range(seeds)
         for arm in ARMS
     ]  # fmt: skip
     threads = str(max(1, (os.cpu_count() or 1) // parallel))
-    environment = os.environ | {"OMP_NUM_THREADS": threads}
+    environment = os.environ | ALLOCATOR | {"OMP_NUM_THREADS": threads}
     running: list[subprocess.Popen[bytes]] = []
     for command in commands:
         if len(running) == parallel:
