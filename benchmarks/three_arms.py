@@ -70,7 +70,8 @@ def train(home: Path, model: str, seeds: int, budget: int, px: int, parallel: in
         [
             sys.executable, "-m", "naturalize", "train", str(home / "split"), "--resume",
             "--arm", arm, "--seed", str(seed), "--budget", str(budget), "--model", model,
-            "--px", str(px), "--pack", str(home / "pack"), "-o", str(home / f"{model}-{arm}-{seed}"),
+            "--px", str(px), "--pack", str(home / "pack"),
+            "-o", str(home / f"{model}-{arm}-{seed}"),
             *(["--composites", str(home / "composites")] if arm == "naturalize" else []),
         ]
         for seed in range(seeds)

@@ -72,7 +72,7 @@ def test_existing_output_is_refused_resumed_or_overwritten(tmp_path: Path) -> No
 
     again = build(tmp_path / "x", Request("thing", {"n": 1}, seed=0), never, if_exists="resume")
     assert again.id == first.id
-    with pytest.raises(InputError, match="another request"):
+    with pytest.raises(InputError, match="another request's output"):
         build(tmp_path / "x", Request("thing", {"n": 2}), fill, if_exists="resume")
     other = build(tmp_path / "x", Request("thing", {"n": 2}), fill, if_exists="overwrite")
     assert other.id != first.id
@@ -114,7 +114,7 @@ def test_interrupted_run_is_not_an_artefact_and_resumes(tmp_path: Path) -> None:
         open_artefact(tmp_path / "x")
     with pytest.raises(InputError, match="unfinished run"):
         build(tmp_path / "x", Request("thing"), work)
-    with pytest.raises(InputError, match="another request"):
+    with pytest.raises(InputError, match="another request's output"):
         build(tmp_path / "x", Request("thing", {"n": 2}), work, if_exists="resume")
     resumed = build(tmp_path / "x", Request("thing"), work, if_exists="resume")
     assert calls == ["a", "b"]

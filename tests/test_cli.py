@@ -144,6 +144,29 @@ def test_killed_cut_resumes_without_cutting_twice(tmp_path: Path) -> None:
     assert json.loads(whole.stdout)["id"] == open_artefact(bank).id
 
 
+def test_workers_end_with_a_killed_parent(bank: Artefact, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "naturalize", "compose", str(bank.path), "--count", "4000"]
+    running = subprocess.Popen(
+        [*command, "-o", str(tmp_path / "x")], stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    scratch = tmp_path / ".x.partial" / ".scratch"
+    deadline = time.monotonic() + 60
+    while not scratch.is_dir() and running.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(running.pid, 0)
+        except ProcessLookupError:
+            break
+        time.sleep(0.05)
+    else:
+        os.killpg(running.pid, signal.SIGKILL)
+        pytest.fail("workers outlived the process that started them")
+    assert not (tmp_path / "x").exists()
+
+
 def test_compose_and_replay(bank: Artefact, composites: Artefact, tmp_path: Path) -> None:
     naturalize("compose", bank.path, "--recipe", "paper", "--count", 5, "-o", tmp_path / "paper")
     done = naturalize("compose", composites.path, "--replay")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import sys
 import zipfile
 from collections import Counter
 from pathlib import Path, PurePosixPath
@@ -163,3 +165,14 @@ def test_wrong_sources_are_named(tmp_path: Path) -> None:
         import_dataset(tmp_path / "text.zip", tmp_path / "out")
     with pytest.raises(InputError, match="--as: expected pbc or folder or phantom, got voc"):
         import_dataset(tmp_path, tmp_path / "out", layout="voc")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names of any bytes are Linux's")
+def test_any_file_name_survives(tmp_path: Path) -> None:
+    names = ["a/with space.jpg", "a/line\nbreak.jpg", "b/größe.jpg", 'b/comma, "quote".jpg']
+    names.append(os.fsdecode(b"b/latin-\xff.jpg"))
+    source = write_tree(tmp_path / "in", {name: jpeg(i) for i, name in enumerate(names)})
+    manifest = Manifest.load(import_dataset(source, tmp_path / "out"))
+    assert sorted(sample.id for sample in manifest.samples) == sorted(names)
+    for sample in manifest.samples:
+        assert read_sample(manifest.root, sample).shape == (40, 40, 3)

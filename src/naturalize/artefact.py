@@ -103,7 +103,7 @@ class Draft:
         file = f"{_SCRATCH}/{name}"
         if not self.has(file):
             self.write(file, work())
-        return (self.path / file).read_text(encoding="utf-8")
+        return (self.path / file).read_text(encoding="utf-8", errors="surrogateescape")
 
 
 def build(
@@ -170,7 +170,7 @@ def open_artefact(path: Path, *kinds: str) -> Artefact:
 
 def write_whole(target: Path, data: bytes | str) -> None:
     """Write a file aside and rename it, so that it is never seen half-written."""
-    raw = data.encode() if isinstance(data, str) else data
+    raw = data.encode(errors="surrogateescape") if isinstance(data, str) else data
     aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         aside.write_bytes(raw)
@@ -194,8 +194,13 @@ def _existing(path: Path, request: Request, if_exists: IfExists) -> Artefact | N
     if if_exists == "overwrite":
         return None
     if found.manifest["request"] != request.digest():
-        raise InputError(f"output {path}", "the same request to --resume", "another request's")
+        raise _another_request(path)
     return found
+
+
+def _another_request(path: Path) -> InputError:
+    expected = "the same inputs, parameters and seed to go on (or --overwrite, or another folder)"
+    return InputError(f"output {path}", expected, "another request's output")
 
 
 def _prepare(partial: Path, path: Path, request: Request, if_exists: IfExists) -> bool:
@@ -209,7 +214,7 @@ def _prepare(partial: Path, path: Path, request: Request, if_exists: IfExists) -
         if if_exists == "refuse":
             raise InputError(f"output {path}", "--resume or --overwrite", "an unfinished run")
         if json.loads(begun.read_text())["request"] != request.digest():
-            raise InputError(f"output {path}", "the same request to --resume", "another request's")
+            raise _another_request(path)
         for half_written in partial.rglob(".*.tmp"):
             half_written.unlink()
         return False
@@ -251,7 +256,8 @@ def _content_digest(folder: Path) -> str:
         if name in {MANIFEST, _REQUEST, _LOCK}:
             continue
         with file.open("rb") as stream:
-            total.update(f"{name}\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
+            line = f"{name}\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\n"
+            total.update(line.encode(errors="surrogateescape"))
     return total.hexdigest()
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, TypeVar
@@ -39,7 +42,7 @@ def run_all(
     pool = ProcessPoolExecutor(
         min(workers, len(items)),
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=_one_thread,
+        initializer=_settle,
         initargs=(start, start_args),
     )
     try:
@@ -48,8 +51,17 @@ def run_all(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _one_thread(start: Callable[..., None] | None, start_args: tuple[Any, ...]) -> None:
-    """Keep each process to one thread, so that processes do not fight for the cores."""
+def _settle(start: Callable[..., None] | None, start_args: tuple[Any, ...]) -> None:
+    """Make a process a good worker: one thread, deaf to Ctrl-C, gone when its parent is gone."""
     cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     if start is not None:
         start(*start_args)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -180,7 +180,7 @@ def _is_phantom(folder: Path) -> bool:
 
 
 def _fingerprint(source: Path) -> str:
-    """Digest names, sizes and times of the source, to know whether a resumed import is the same.
+    """Digest names and sizes of the source, to know whether a resumed import is the same.
 
     The artefact's id rests on its content; this only tells two requests apart.
     """
@@ -189,7 +189,8 @@ def _fingerprint(source: Path) -> str:
         stat = source.stat()
         return f"zip:{stat.st_size}"
     for name in sorted(_files(source)):
-        total.update(f"{name}\0{(source / name).lstat().st_size}\n".encode())
+        line = f"{name}\0{(source / name).lstat().st_size}\n"
+        total.update(line.encode(errors="surrogateescape"))
     return total.hexdigest()[:16]
 
 

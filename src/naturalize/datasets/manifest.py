@@ -102,7 +102,7 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str
 def read_table(path: Path) -> list[dict[str, str]]:
     """Read a CSV file with a header line."""
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
+        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
             return list(csv.DictReader(stream))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, csv.Error) as error:
         raise InputError(str(path), "a readable CSV file", error) from error
