@@ -152,22 +152,29 @@ def composites_section(lineage: Lineage, split: RealSplit, *, per_class: int = 3
         if missing
         else []
     )
-    sheets: list[Block] = [
-        _side_by_side(label, split, composites, per_class) for label in split.classes if made[label]
-    ]
     figure = Figure(bars, "Validation and test images are real and not counted here.")
-    body: tuple[Block, ...] = (Prose(note), figure, *warnings, *sheets)
+    tiles = [
+        tile
+        for label in split.classes
+        if made[label]
+        for tile in _side_by_side(label, split, composites, per_class)
+    ]
+    sheet = ContactSheet(
+        tiles,
+        f"For each class {per_class} untouched training images, then {per_class} composites.",
+        tile_px=108,
+    )
+    body: tuple[Block, ...] = (Prose(note), figure, *warnings, sheet)
     return Section("Untouched images and composites", body)
 
 
 def _side_by_side(
     label: str, split: RealSplit, composites: CompositeSet, per_class: int
-) -> ContactSheet:
+) -> list[Tile]:
     untouched = [sample for sample in split.train if sample.label == label][:per_class]
     made = [image for image in composites.images if image.label == label][:per_class]
-    tiles = [Tile(read_sample(split.root, s), "untouched", tone="good") for s in untouched]
-    tiles += [Tile(composites.read(image), "composite", tone="warning") for image in made]
-    return ContactSheet(tiles, label, tile_px=108)
+    tiles = [Tile(read_sample(split.root, sample), f"{label} untouched") for sample in untouched]
+    return tiles + [Tile(composites.read(image), f"{label} composite") for image in made]
 
 
 def versions_section(lineage: Lineage) -> Section:
