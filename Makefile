@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DATA ?=
 OUT ?= out/demo$(if $(DATA),-real)
-CAP ?= $(if $(DATA),200,150)
+CAP ?= $(if $(DATA),250,150)
 BUDGET ?= 0
 ARGS ?=
 # Keep large buffers instead of giving them back to the system: training runs 1.4 times as fast.

@@ -88,6 +88,7 @@ def test_a_class_with_two_images_and_damaged_files(tmp_path: Path) -> None:
     findings = (tmp_path / "curated" / "findings.csv").read_text()
     assert "unreadable,a/cut.jpg" in findings
     assert "not_an_image,b/text.jpg" in findings
+    naturalize("curate", tmp_path / "dataset", "-o", tmp_path / "again", "--strict", check=1)
     mistake("split", tmp_path / "curated", "-o", tmp_path / "split", says="class rare")
     assert not (tmp_path / "split").exists()
 

@@ -14,6 +14,7 @@ from naturalize.progress import bar
 def curate(
     dataset: Annotated[Path, typer.Argument(help="Folder written by import or phantom.")],
     out: Out,
+    strict: Annotated[bool, typer.Option(help="Exit with 1 if anything was found.")] = False,
     resume: Resume = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -29,3 +30,5 @@ def curate(
     made = run(open_artefact(dataset, "dataset"), out, if_exists=mode, track=bar)
     found = counts_table("findings", made.summary["findings"], of="kind")
     tell(made, as_json, found, counts_table("kept", made.summary["counts"]))
+    if strict and made.summary["findings"]:
+        raise typer.Exit(1)

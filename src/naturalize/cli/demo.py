@@ -54,7 +54,7 @@ def demo(
 
     Example: naturalize demo --data PBC_dataset_normal_DIB --cap 150
     """
-    seen = budget or (8_000 if data else 2_560)
+    seen = budget or (12_000 if data else 3_200)
     plan = Plan(out, data, cap, seen, composites, px, seed, workers, model, recipe)
     report = run_demo(plan, if_exists(not overwrite, overwrite))
     typer.echo(str(report))

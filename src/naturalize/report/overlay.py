@@ -26,7 +26,7 @@ def overlay(rgb: Rgb, masks: Sequence[Mask], *, thickness_px: int = 2) -> Rgb:
         if mask.nucleus is not None:
             nucleus = np.zeros(rgb.shape[:2], dtype=np.bool_)
             nucleus[mask.box.slices] = mask.nucleus
-            _outline(drawn, nucleus, NUCLEUS, 1)
+            _outline(drawn, nucleus, NUCLEUS, thickness_px)
     return drawn
 
 
