@@ -18,7 +18,7 @@ from naturalize.compose.render import render
 from naturalize.compose.scene import Scene
 from naturalize.cutouts.bank import CutoutBank
 from naturalize.cutouts.cutout import FULL
-from naturalize.errors import InputError
+from naturalize.errors import InputError, LeakError
 from naturalize.geometry import Box
 from naturalize.seeds import child
 from naturalize.split.leak_check import check_donors
@@ -277,6 +277,22 @@ def test_donors_are_train_images(composites: Artefact, split: Artefact) -> None:
     check_donors(real, loaded.donors, what="composites")
     assert len(loaded.images) == 22
     assert loaded.read(loaded.images[0]).shape[2] == 3
+
+
+def test_a_bank_with_a_test_image_is_a_leak(
+    bank: Artefact, split: Artefact, tmp_path: Path
+) -> None:
+    table = bank.path / "donors.csv"
+    text = table.read_text()
+    stray, train = RealSplit.load(split).test[0], RealSplit.load(split).train[0]
+    swapped = text.replace(train.id, stray.id).replace(train.sha256, stray.sha256)
+    try:
+        table.write_text(swapped)
+        with pytest.raises(LeakError, match=stray.id):
+            make_composites(bank, tmp_path / "x", recipe=load_recipe("naturalize"), count=2)
+    finally:
+        table.write_text(text)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_classes_a_bank_does_not_hold_are_refused(bank: Artefact, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_page_is_one_file_without_network_or_script(report: Artefact) -> None:
 def test_page_says_what_a_colleague_asks(report: Artefact, split: Artefact) -> None:
     page = Text((report.path / PAGE).read_text())
     words = " ".join(" ".join(page.words).split())
-    assert "never saw them, or any piece of them" in words
+    assert "one image in ten was locked away" in words
     assert "evidence of nothing about real cells" in words
     assert "“naturalize”" in words
     assert "McNemar" in words

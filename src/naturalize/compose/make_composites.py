@@ -19,6 +19,8 @@ from naturalize.datasets.manifest import write_table
 from naturalize.errors import InputError
 from naturalize.progress import Track, quiet
 from naturalize.seeds import child
+from naturalize.split.leak_check import check_donors
+from naturalize.split.split import RealSplit
 from naturalize.workers import run_all
 
 RECORDS = "records.jsonl"
@@ -39,12 +41,15 @@ def make_composites(
 ) -> Artefact:
     """Write a ``composites`` artefact of ``count`` images made by ``recipe`` from ``bank``.
 
+    The bank is first proven to hold train images of its split only, or :class:`LeakError` raised.
     Image i depends on the bank, the recipe, the seed and i alone: any number of workers and any
     interruption give the same folder.
     """
     if count < 1:
         raise InputError("--count", "at least 1", count)
     loaded = CutoutBank.load(bank)
+    donors = ((row.sample_id, row.sha256) for row in loaded.donors)
+    check_donors(RealSplit.load(bank.input("split")), donors, what=f"bank {bank.path}")
     labels = deal_labels(recipe, loaded, count)
 
     def write(draft: Draft) -> None:

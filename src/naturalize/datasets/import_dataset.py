@@ -31,6 +31,7 @@ from naturalize.progress import Track, quiet
 
 CHUNK = 1000
 MAX_UNPACKED_BYTES = 50 * 2**30
+MAX_FILE_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,9 @@ def _examine(root: Path, names: list[str], layout: Layout) -> str:
         path = PurePosixPath(name)
         label = layout.label_of(path)
         try:
+            if (root / name).stat().st_size > MAX_FILE_BYTES:
+                aside.append((name, "not_an_image", "larger than 256 MiB"))
+                continue
             data = (root / name).read_bytes()
             height_px, width_px = images.size(data, name=name)
         except NotAnImageError:
@@ -201,6 +205,8 @@ def _unpack(source: Path, draft: Draft, track: Track) -> None:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
             if sum(entry.file_size for entry in entries) > MAX_UNPACKED_BYTES:
                 raise InputError(f"source {source}", "a zip of at most 50 GiB unpacked", "more")
+            if max((entry.file_size for entry in entries), default=0) > MAX_FILE_BYTES:
+                raise InputError(f"source {source}", "files of at most 256 MiB in a zip", "larger")
             for entry in track(entries, len(entries), "unpack"):
                 name = PurePosixPath(entry.filename)
                 if name.is_absolute() or ".." in name.parts or "\\" in entry.filename:

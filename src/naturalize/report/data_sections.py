@@ -24,10 +24,13 @@ from naturalize.segment import SEGMENTERS
 from naturalize.split.split import SIDES, RealSplit
 
 PROTOCOL = (
-    "Before anything else, one image in ten was put away for testing and another for checking; the "
-    "software never saw them, or any piece of them, while it learned. Cells were cut out of the "
-    "remaining training images only. Every score below counts answers on the photographs that were "
-    "put away, exactly as the microscope took them."
+    "Before the software learned anything, one image in ten was locked away, and every score on "
+    "this page counts its answers on those untouched photographs."
+)
+DETAILS = (
+    "Another tenth was set apart for checking. Cells were cut out of the remaining training images "
+    "only, so no test cell, nor any piece of one, can be part of a composite; each step proves "
+    "this again before it begins."
 )
 NO_PATIENTS = (
     "The images carry no patient or slide numbers, so cells of one patient may stand on both sides "
@@ -55,12 +58,12 @@ def data_section(lineage: Lineage, split: RealSplit) -> Section:
     )
     columns = ["class", "imported", "after curation", "train", "validation", "test"]
     counts = Table(columns, [*rows, total], caption, numeric=range(1, 6))
-    body: list[Block] = [Prose(PROTOCOL), counts, *_set_aside(lineage), Callout(NO_PATIENTS)]
+    body: list[Block] = [Prose(DETAILS), counts, *_set_aside(lineage), Callout(NO_PATIENTS)]
     left_out = lineage.split.summary.get("left_out", 0)
     if left_out:
         words = f"{left_out:,} images were left out of the split on request (a cap per class)."
         body.insert(2, Prose(words))
-    return Section("What the data was", tuple(body))
+    return Section("What the data was", tuple(body), lead=PROTOCOL)
 
 
 def _set_aside(lineage: Lineage) -> list[Block]:
