@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from naturalize.datasets.sample import Sample
 from naturalize.errors import LeakError
 
-if TYPE_CHECKING:
-    from naturalize.split.split import RealSplit
+
+class Sides(Protocol):
+    """What is checked: three sides of samples under one id."""
+
+    @property
+    def id(self) -> str:
+        """Id of the split."""
+        ...
+
+    @property
+    def train(self) -> tuple[Sample, ...]:
+        """Images that may be cut up and learned from."""
+        ...
+
+    @property
+    def val(self) -> tuple[Sample, ...]:
+        """Images to choose by."""
+        ...
+
+    @property
+    def test(self) -> tuple[Sample, ...]:
+        """Images to judge by."""
+        ...
 
 
-def leak_check(split: RealSplit) -> None:
+def leak_check(split: Sides) -> None:
     """Raise :class:`LeakError` if an id, a file's bytes or a group stands on two sides."""
     sides = {"train": split.train, "val": split.val, "test": split.test}
     for what in ("id", "sha256", "group"):
@@ -26,7 +48,7 @@ def leak_check(split: RealSplit) -> None:
                     )
 
 
-def check_donors(split: RealSplit, donors: Iterable[tuple[str, str]], *, what: str) -> None:
+def check_donors(split: Sides, donors: Iterable[tuple[str, str]], *, what: str) -> None:
     """Raise :class:`LeakError` unless every donor (sample id, sha256) is a train image.
 
     ``what`` names the thing made from the donors, for the message.

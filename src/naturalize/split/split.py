@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from naturalize.artefact import Artefact
 from naturalize.datasets.manifest import data_root, read_table, samples_from_rows
 from naturalize.datasets.sample import Sample
+from naturalize.split.leak_check import leak_check
 
 Side = Literal["train", "val", "test"]
 SIDES: tuple[Side, ...] = get_args(Side)
@@ -37,8 +38,6 @@ class RealSplit:
     @classmethod
     def load(cls, artefact: Artefact) -> RealSplit:
         """Read a ``split`` artefact and prove that it does not leak."""
-        from naturalize.split.leak_check import leak_check
-
         path = artefact.path / TABLE
         rows = read_table(path)
         samples = samples_from_rows(rows, path)
