@@ -214,3 +214,55 @@ def test_folders_that_are_no_artefact_are_refused(tmp_path: Path) -> None:
     thing = made(tmp_path / "x")
     with pytest.raises(NaturalizeError, match="a bank folder, got a thing folder"):
         open_artefact(thing.path, "bank")
+
+
+def test_an_output_never_replaces_its_own_inputs(tmp_path: Path) -> None:
+    parent = made(tmp_path / "home" / "parent")
+    child = build(tmp_path / "child", Request("next", {}, {"parent": parent}), fill)
+    for target in (parent.path, parent.path.parent):
+        for request in (
+            Request("next", {}, {"parent": parent}),
+            Request("last", {}, {"child": child}),
+        ):
+            with pytest.raises(InputError, match="apart from its inputs"):
+                build(target, request, fill, if_exists="overwrite")
+    assert open_artefact(parent.path).id == parent.id
+
+
+def test_a_folder_that_appears_meanwhile_is_spared(tmp_path: Path) -> None:
+    def slow(draft: Draft) -> None:
+        fill(draft)
+        (tmp_path / "x").mkdir(exist_ok=True)
+        (tmp_path / "x" / "thesis.txt").write_text("years of work")
+
+    with pytest.raises(InputError, match="appeared meanwhile"):
+        build(tmp_path / "x", Request("thing"), slow)
+    assert (tmp_path / "x" / "thesis.txt").read_text() == "years of work"
+    (tmp_path / "x" / "thesis.txt").unlink()
+    resumed = build(tmp_path / "x", Request("thing"), fill, if_exists="resume")
+    assert resumed.id == build(tmp_path / "y", Request("thing"), fill).id
+
+
+@pytest.mark.parametrize("damage", ["", "other", None], ids=["emptied", "altered", "removed"])
+def test_a_table_that_changed_is_refused(tmp_path: Path, damage: str | None) -> None:
+    thing = made(tmp_path / "x")
+    table = thing.path / "two.bin"
+    if damage is None:
+        table.unlink()
+    else:
+        table.write_text(damage)
+    with pytest.raises(InputError, match=r"two\.bin: expected the file that was written"):
+        open_artefact(thing.path)
+
+
+def test_an_output_may_be_a_link_to_a_folder_yet_to_come(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    assert made(tmp_path / "link").path == tmp_path / "target"
+    assert open_artefact(tmp_path / "link").kind == "thing"
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "loop/x"])
+def test_names_the_system_refuses_are_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(StorageError, match="could not write"):
+        made(tmp_path / name)

@@ -172,6 +172,9 @@ def test_compose_and_replay(bank: Artefact, composites: Artefact, tmp_path: Path
     naturalize("compose", bank.path, "--recipe", "paper", "--count", 5, "-o", tmp_path / "paper")
     done = naturalize("compose", composites.path, "--replay")
     assert "all 22 composites render to the recorded pixels" in done.stdout
+    as_json = naturalize("compose", composites.path, "--replay", "--json")
+    assert json.loads(as_json.stdout) == {"rendered": 22, "different": []}
+    mistake("compose", composites.path, "--replay", "-o", tmp_path / "x", says="beside --replay")
     mistake("compose", bank.path, says="--out")
     mistake("compose", bank.path, "-o", tmp_path / "x", "--recipe", "no", says="naturalize, paper")
 

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from naturalize import images
-from naturalize.artefact import Artefact
+from naturalize.artefact import Artefact, open_artefact
 from naturalize.compose.blend import BLENDS, Layer, change_density
 from naturalize.compose.composite_set import CompositeSet
 from naturalize.compose.make_composites import RECORDS, make_composites, replay
@@ -50,7 +52,10 @@ def test_recipes_round_trip_through_yaml(name: str, tmp_path: Path) -> None:
         ("name: x\nred_cells: -1\n", "red_cells"),
         ("name: x\noverlap: 2\n", "overlap"),
         ("name: [x\n", "a YAML file"),
-        ("just words", "recipe"),
+        ("just words", "a mapping of keys"),
+        ("", "a mapping of keys"),
+        ("name: x\nred_cells: [9, 2]\n", "red_cells"),
+        ("name: x\ncanvas: [0, 0]\n", "canvas"),
     ],
 )
 def test_recipes_with_mistakes_are_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -282,16 +287,18 @@ def test_donors_are_train_images(composites: Artefact, split: Artefact) -> None:
 def test_a_bank_with_a_test_image_is_a_leak(
     bank: Artefact, split: Artefact, tmp_path: Path
 ) -> None:
-    table = bank.path / "donors.csv"
-    text = table.read_text()
-    stray, train = RealSplit.load(split).test[0], RealSplit.load(split).train[0]
+    copy = bank.path.parent / "bank copy"
+    shutil.copytree(bank.path, copy)
+    real = RealSplit.load(split)
+    stray, train = real.test[0], real.train[0]
+    text = (copy / "donors.csv").read_text()
     swapped = text.replace(train.id, stray.id).replace(train.sha256, stray.sha256)
-    try:
-        table.write_text(swapped)
-        with pytest.raises(LeakError, match=stray.id):
-            make_composites(bank, tmp_path / "x", recipe=load_recipe("naturalize"), count=2)
-    finally:
-        table.write_text(text)
+    (copy / "donors.csv").write_text(swapped)
+    recipe = load_recipe("naturalize")
+    with pytest.raises(LeakError, match=stray.id):
+        make_composites(replace(bank, path=copy), tmp_path / "x", recipe=recipe, count=2)
+    with pytest.raises(InputError, match="an altered or no file"):
+        open_artefact(copy)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -220,8 +222,10 @@ def test_unknown_segmenter_is_named(split: Artefact, tmp_path: Path) -> None:
 
 
 def test_a_damaged_bank_is_refused(bank: Artefact, tmp_path: Path) -> None:
-    copy = tmp_path / "bank"
-    copy.mkdir()
-    (copy / "manifest.json").write_bytes((bank.path / "manifest.json").read_bytes())
+    shutil.copytree(bank.path, tmp_path / "bank")
+    table = tmp_path / "bank" / "cutouts.csv"
+    table.write_text(table.read_text()[:-40])
+    with pytest.raises(InputError, match=r"cutouts\.csv: expected the file that was written"):
+        open_artefact(tmp_path / "bank")
     with pytest.raises(InputError, match="a whole bank"):
-        CutoutBank.load(open_artefact(copy))
+        CutoutBank.load(replace(bank, path=tmp_path / "bank"))

@@ -100,6 +100,37 @@ def test_zip_entries_that_leave_the_folder_are_refused(tmp_path: Path, entry: st
     assert sorted(p.name for p in tmp_path.iterdir()) == ["evil.zip"]
 
 
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ((), "a zip with images, got an empty one"),
+        (("a/" + 300 * "x" + ".jpg", "b/1.jpg"), "names this system can hold"),
+        (("a/0.jpg", "a/0.jpg/x.jpg"), "names this system can hold"),
+    ],
+    ids=["empty", "long", "clash"],
+)
+def test_zips_that_cannot_be_unpacked(tmp_path: Path, names: tuple[str, ...], message: str) -> None:
+    with zipfile.ZipFile(tmp_path / "in.zip", "w") as stream:
+        for name in names:
+            stream.writestr(name, jpeg(1))
+    with pytest.raises(InputError, match=message):
+        import_dataset(tmp_path / "in.zip", tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.zip"]
+
+
+def test_a_pipe_is_set_aside_not_waited_for(tmp_path: Path) -> None:
+    source = write_tree(tmp_path / "in", PBC_FILES)
+    os.mkfifo(source / "basophil" / "BA_pipe.jpg")
+    made = import_dataset(source, tmp_path / "out")
+    assert made.summary["set_aside"]["not_an_image"] == 2
+
+
+def test_output_inside_the_source_is_refused(tmp_path: Path) -> None:
+    source = write_tree(tmp_path / "in", PBC_FILES)
+    with pytest.raises(InputError, match="outside the source"):
+        import_dataset(source, source / "out")
+
+
 def test_any_folder_per_class(tmp_path: Path) -> None:
     files = {
         "oak/1.png": jpeg(1),
@@ -161,7 +192,7 @@ def test_wrong_sources_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing there"):
         import_dataset(tmp_path / "no", tmp_path / "out")
     (tmp_path / "text.zip").write_text("not a zip")
-    with pytest.raises(InputError, match="whole zip"):
+    with pytest.raises(InputError, match="whole, open zip"):
         import_dataset(tmp_path / "text.zip", tmp_path / "out")
     with pytest.raises(InputError, match="--as: expected pbc or folder or phantom, got voc"):
         import_dataset(tmp_path, tmp_path / "out", layout="voc")

@@ -97,3 +97,8 @@ def test_runs_of_two_splits_are_not_compared(
     stray = train_run(other, home / "stray", **SMALL)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="a run of split"):
         make_report([*runs, stray], tmp_path / "report")
+
+
+def test_a_run_given_twice_is_no_second_seed(runs: list[Artefact], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="each run once"):
+        make_report([runs[0], runs[0]], tmp_path / "report")

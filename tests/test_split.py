@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -135,6 +136,8 @@ def test_cap_keeps_at_most_so_many_of_a_class(curated: Artefact, tmp_path: Path)
     assert set(counts.values()) == {3}
     with pytest.raises(InputError, match="--cap"):
         make_split(curated, tmp_path / "other", cap=2)
+    with pytest.raises(InputError, match="nothing beside --from"):
+        make_split(curated, tmp_path / "other", cap=3, frozen=made.path / "split.csv")
 
 
 @pytest.mark.parametrize("what", ["id", "sha256", "group"])
@@ -148,17 +151,13 @@ def test_leak_check_finds_whatever_stands_on_two_sides(what: str) -> None:
 
 
 def test_a_leaking_table_on_disk_is_refused(split: Artefact, tmp_path: Path) -> None:
-    table = split.path / "split.csv"
-    text = table.read_text()
-    header, first, *rest = text.splitlines()
+    shutil.copytree(split.path, tmp_path / "split")
+    header, first, *rest = (split.path / "split.csv").read_text().splitlines()
     side = first.rsplit(",", 1)[1]
-    other = next(s for s in SIDES if s != side)
-    try:
-        table.write_text("\n".join([header, first, *rest, first[: -len(side)] + other]) + "\n")
-        with pytest.raises(LeakError):
-            RealSplit.load(split)
-    finally:
-        table.write_text(text)
+    twin = first[: -len(side)] + next(s for s in SIDES if s != side)
+    (tmp_path / "split" / "split.csv").write_text("\n".join([header, first, *rest, twin]) + "\n")
+    with pytest.raises(LeakError):
+        RealSplit.load(replace(split, path=tmp_path / "split"))
 
 
 def test_donors_must_be_train_images(split: Artefact) -> None:

@@ -34,6 +34,8 @@ MANIFEST = "manifest.json"
 _REQUEST = "request.json"
 _LOCK = ".lock"
 _SCRATCH = ".scratch"
+_BOOKKEEPING = {MANIFEST, _REQUEST, _LOCK}
+_KEYS = {"schema_version", "request", "parameters", "seed", "inputs", "summary", "files"}
 
 IfExists = Literal["refuse", "resume", "overwrite"]
 
@@ -119,35 +121,35 @@ def build(
     interrupted one goes on with the files it has. A :class:`NaturalizeError` from ``write`` removes
     a draft this call began; a full disk or a kill keeps it for ``--resume``.
     """
-    path = Path(os.path.abspath(path))
-    done = _existing(path, request, if_exists)
-    if done is not None:
-        return done
-    partial = path.parent / f".{path.name}.partial"
-    with _storage_errors(path), _locked(partial, path):
-        fresh = _prepare(partial, path, request, if_exists)
-        draft = Draft(partial)
-        try:
-            write(draft)
-        except StorageError:
-            raise
-        except NaturalizeError:
-            if fresh:
-                shutil.rmtree(partial, ignore_errors=True)
-            raise
-        shutil.rmtree(partial / _SCRATCH, ignore_errors=True)
-        manifest = _manifest(draft, path, request)
-        (partial / _REQUEST).unlink(missing_ok=True)
-        (partial / _LOCK).unlink(missing_ok=True)
-        write_whole(partial / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
-        if path.exists():
-            shutil.rmtree(path)
-        partial.rename(path)
+    with _storage_errors(path):
+        path = Path(os.path.realpath(path))
+        _spare_inputs(path, request)
+        done = _existing(path, request, if_exists)
+        if done is not None:
+            return done
+        partial = path.parent / f".{path.name}.partial"
+        alone = not path.parent.exists()
+        with _locked(partial, path):
+            fresh = _prepare(partial, path, request, if_exists)
+            draft = Draft(partial)
+            try:
+                write(draft)
+            except StorageError:
+                raise
+            except NaturalizeError:
+                if fresh:
+                    shutil.rmtree(path.parent if alone else partial, ignore_errors=True)
+                raise
+            _finish(draft, path, request, if_exists)
     return open_artefact(path, request.kind)
 
 
 def open_artefact(path: Path, *kinds: str) -> Artefact:
-    """Open a finished artefact; :class:`InputError` if it is none or not of one of ``kinds``."""
+    """Open a finished artefact and check its tables against their digests.
+
+    :class:`InputError` if it is none, not of one of ``kinds``, or a file directly in it has changed
+    (files in its sub-folders are checked where they are read).
+    """
     path = Path(os.path.abspath(path))
     expected = " or ".join(f"a {kind} folder" for kind in kinds) or "an artefact folder"
     if not path.exists():
@@ -157,14 +159,18 @@ def open_artefact(path: Path, *kinds: str) -> Artefact:
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         found = Artefact(path, manifest["kind"], manifest["id"], manifest)
-        schema = manifest["schema_version"]
+        missing = _KEYS - manifest.keys()
     except (OSError, ValueError, KeyError, TypeError) as error:
         got = "a folder without a readable manifest.json" if path.is_dir() else "a file"
         raise InputError(str(path), expected, got) from error
     if kinds and found.kind not in kinds:
         raise InputError(str(path), expected, f"a {found.kind} folder")
-    if schema != SCHEMA_VERSION:
-        raise InputError(str(path), f"schema version {SCHEMA_VERSION}", schema)
+    if missing or manifest["schema_version"] != SCHEMA_VERSION:
+        got = f"one without {', '.join(sorted(missing))}" if missing else "another version"
+        raise InputError(str(path), f"a manifest of schema version {SCHEMA_VERSION}", got)
+    for name, digest in manifest["files"].items():
+        if not (path / name).is_file() or _file_digest(path / name) != digest:
+            raise InputError(str(path / name), "the file that was written", "an altered or no file")
     return found
 
 
@@ -222,6 +228,42 @@ def _prepare(partial: Path, path: Path, request: Request, if_exists: IfExists) -
     return True
 
 
+def _spare_inputs(path: Path, request: Request) -> None:
+    """Refuse an output that is, or holds, what it is made from."""
+    for artefact in request.inputs.values():
+        for folder in _ancestors(artefact.path.resolve()):
+            if folder.is_relative_to(path):
+                expected = "a folder apart from its inputs"
+                raise InputError(f"output {path}", expected, f"that of {folder}")
+
+
+def _ancestors(folder: Path) -> Iterator[Path]:
+    """Yield an artefact's folder and those it came from, as far as they are at hand."""
+    yield folder
+    try:
+        inputs = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["inputs"]
+        parents = [(folder / entry["path"]).resolve() for entry in inputs.values()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return
+    for parent in parents:
+        yield from _ancestors(parent)
+
+
+def _finish(draft: Draft, path: Path, request: Request, if_exists: IfExists) -> None:
+    """Describe a draft and put it in its place; spare whatever came there meanwhile."""
+    shutil.rmtree(draft.path / _SCRATCH, ignore_errors=True)
+    text = json.dumps(_manifest(draft, path, request), indent=2, ensure_ascii=False) + "\n"
+    if path.exists() and if_exists == "overwrite":
+        shutil.rmtree(path)
+    elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+        got = "one that appeared meanwhile; the work is kept for --resume"
+        raise InputError(f"output {path}", "no folder in the place", got)
+    (draft.path / _REQUEST).unlink(missing_ok=True)
+    (draft.path / _LOCK).unlink(missing_ok=True)
+    write_whole(draft.path / MANIFEST, text)
+    draft.path.rename(path)
+
+
 def _manifest(draft: Draft, path: Path, request: Request) -> dict[str, Any]:
     """Describe a finished draft."""
     content = _content_digest(draft.path)
@@ -239,6 +281,11 @@ def _manifest(draft: Draft, path: Path, request: Request) -> dict[str, Any]:
         "id": _digest([request.digest(), content]),
         "request": request.digest(),
         "content_sha256": content,
+        "files": {
+            file.name: _file_digest(file)
+            for file in sorted(draft.path.iterdir())
+            if file.is_file() and file.name not in _BOOKKEEPING
+        },
         "parameters": dict(request.parameters),
         "seed": request.seed,
         "inputs": inputs,
@@ -253,12 +300,15 @@ def _content_digest(folder: Path) -> str:
     total = hashlib.sha256()
     for file in sorted(p for p in folder.rglob("*") if p.is_file()):
         name = file.relative_to(folder).as_posix()
-        if name in {MANIFEST, _REQUEST, _LOCK}:
-            continue
-        with file.open("rb") as stream:
-            line = f"{name}\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\n"
+        if name not in _BOOKKEEPING:
+            line = f"{name}\0{_file_digest(file)}\n"
             total.update(line.encode(errors="surrogateescape"))
     return total.hexdigest()
+
+
+def _file_digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _digest(value: object) -> str:
@@ -278,17 +328,28 @@ def _locked(partial: Path, path: Path) -> Iterator[None]:
         yield
 
 
+def _is_about(error: OSError, path: Path) -> bool:
+    """Whether the error is about writing ``path`` rather than reading something else."""
+    if error.filename is None:
+        return True
+    file, target = Path(os.fsdecode(error.filename)), Path(os.path.abspath(path))
+    beside = {target.parent, Path(os.path.realpath(path)).parent}
+    return any(file.is_relative_to(p) or p.is_relative_to(file) for p in beside)
+
+
 @contextmanager
 def _storage_errors(path: Path) -> Iterator[None]:
     """Turn the operating system's refusal to write into a :class:`StorageError`."""
     full = {errno.ENOSPC: "no space left", errno.EDQUOT: "quota used up", errno.EFBIG: "size limit"}
     denied = {errno.EACCES: "no permission", errno.EPERM: "no permission", errno.EROFS: "read-only"}
     denied |= {errno.ENOTDIR: "a file stands where a folder should be", errno.EEXIST: "a file"}
+    denied |= {errno.ENAMETOOLONG: "the name is too long", errno.ELOOP: "a loop of links"}
+    denied |= {errno.ENOENT: "no folder can be made there"}
     try:
         yield
     except OSError as error:
         reason = (full | denied).get(error.errno or 0)
-        if reason is None:
+        if reason is None or not _is_about(error, path):
             raise
         hint = "; free some and add --resume" if error.errno in full else ""
         raise StorageError(f"output {path}: could not write: {reason}{hint}") from error

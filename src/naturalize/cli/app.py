@@ -60,7 +60,7 @@ def main() -> None:
     try:
         app()
     except NaturalizeError as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; the same command with --resume goes on\n")

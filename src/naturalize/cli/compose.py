@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -50,7 +51,9 @@ def compose(
     from naturalize.errors import InputError
 
     if replay:
-        _replay(bank)
+        if out is not None:
+            raise InputError("--out", "none beside --replay, which writes nothing", out)
+        _replay(bank, as_json)
         return
     if out is None:
         raise InputError("--out", "a folder to write", "nothing")
@@ -69,7 +72,7 @@ def compose(
         typer.echo(f"warning: no cell of class {label} could be cut out, none composed", err=True)
 
 
-def _replay(folder: Path) -> None:
+def _replay(folder: Path, as_json: bool) -> None:
     from naturalize.artefact import open_artefact
     from naturalize.compose.make_composites import replay
     from naturalize.errors import NaturalizeError
@@ -78,8 +81,9 @@ def _replay(folder: Path) -> None:
     total = sum(composites.summary["counts"].values())
     results = list(bar(replay(composites), total, "replay"))
     wrong = [file for file, same in results if not same]
-    if wrong:
-        raise NaturalizeError(
-            f"{len(wrong)} of {total} differ from their records, first {wrong[0]}"
-        )
-    typer.echo(f"all {total} composites render to the recorded pixels")
+    if as_json:
+        typer.echo(json.dumps({"rendered": len(results), "different": wrong}))
+    if wrong or len(results) != total:
+        raise NaturalizeError(f"{len(wrong)} of {total} differ from their records: {wrong[:1]}")
+    if not as_json:
+        typer.echo(f"all {total} composites render to the recorded pixels")

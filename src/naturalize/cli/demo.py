@@ -10,6 +10,7 @@ import typer
 
 from naturalize.artefact import Artefact, IfExists
 from naturalize.cli.options import Overwrite, Seed, Workers, if_exists
+from naturalize.errors import InputError
 from naturalize.progress import bar
 
 ARMS = ("none", "flips", "naturalize")
@@ -65,6 +66,7 @@ def run_demo(plan: Plan, mode: IfExists) -> Path:
     from naturalize.report.make_report import PAGE, make_report
     from naturalize.train.run import train_run
 
+    _check(plan)
     split = _prepare(plan, mode)
     composites = _compose(plan, split, mode)
     runs = []
@@ -87,6 +89,30 @@ def run_demo(plan: Plan, mode: IfExists) -> Path:
     _say("evaluate on untouched images and write the page")
     report = make_report(runs, plan.out / "report", seed=plan.seed, if_exists=mode)
     return report.path / PAGE
+
+
+def _check(plan: Plan) -> None:
+    """Refuse at once what a later stage would refuse."""
+    from naturalize.compose.recipe import load_recipe
+    from naturalize.train.backbones import find_backbone
+
+    load_recipe(plan.recipe)
+    find_backbone(plan.model)
+    least = {
+        "--cap": (plan.cap, 3),
+        "--budget": (plan.budget, 1),
+        "--composites": (plan.composites, 0),
+    }
+    for option, (value, minimum) in least.items():
+        if value < minimum:
+            raise InputError(option, f"at least {minimum}", value)
+    begun = {plan.out / name for name in ("dataset", ".dataset.partial")}
+    if plan.out.is_dir() and any(plan.out.iterdir()) and not any(p.is_dir() for p in begun):
+        raise InputError(
+            f"output {plan.out}",
+            "a new folder or one of an earlier demo",
+            "a folder of other files",
+        )
 
 
 def _prepare(plan: Plan, mode: IfExists) -> Artefact:

@@ -26,6 +26,7 @@ from naturalize.workers import run_all
 RECORDS = "records.jsonl"
 RECIPE = "recipe.yaml"
 CHUNK = 50
+MAX_COUNT = 10_000_000
 
 
 def make_composites(
@@ -45,8 +46,8 @@ def make_composites(
     Image i depends on the bank, the recipe, the seed and i alone: any number of workers and any
     interruption give the same folder.
     """
-    if count < 1:
-        raise InputError("--count", "at least 1", count)
+    if not 1 <= count <= MAX_COUNT:
+        raise InputError("--count", f"1 to {MAX_COUNT:,}", count)
     loaded = CutoutBank.load(bank)
     donors = ((row.sample_id, row.sha256) for row in loaded.donors)
     check_donors(RealSplit.load(bank.input("split")), donors, what=f"bank {bank.path}")

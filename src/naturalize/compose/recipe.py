@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from naturalize.errors import InputError
 from naturalize.images import Chroma
 
 Observed = Literal["as observed"]
 Count = Annotated[int, Field(ge=0, le=500)]
+Side = Annotated[int, Field(ge=32, le=8192)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -55,7 +56,7 @@ class Recipe(_Part):
     blend: Literal["transmittance", "alpha"] = "transmittance"
     classes: Literal["all"] | tuple[str, ...] = "all"
     share: Literal["same", "equal"] = "same"
-    canvas: Observed | tuple[int, int] = "as observed"
+    canvas: Observed | tuple[Side, Side] = "as observed"
     red_cells: Observed | Count | tuple[Count, Count] = "as observed"
     platelets: Observed | Count | tuple[Count, Count] = "as observed"
     jitter: Observed | Literal["none"] = "as observed"
@@ -67,6 +68,13 @@ class Recipe(_Part):
     plate_tolerance: Annotated[float, Field(ge=0, le=255)] = 10.0
     appearance: Appearance = Appearance()
     encode: Encode = Encode()
+
+    @field_validator("red_cells", "platelets")
+    @classmethod
+    def _low_before_high(cls, value: object) -> object:
+        if isinstance(value, tuple) and value[0] > value[1]:
+            raise ValueError("a range goes from low to high")
+        return value
 
     def yaml(self) -> str:
         """Return the recipe as YAML that :func:`load_recipe` reads back."""
@@ -93,7 +101,10 @@ def load_recipe(name_or_file: str | Path) -> Recipe:
             raise InputError("--recipe", f"{allowed} or a YAML file", name_or_file)
         text = path.read_text(encoding="utf-8", errors="replace")
     try:
-        return Recipe.model_validate(yaml.safe_load(text))
+        data = yaml.safe_load(text)
+        if not isinstance(data, dict):
+            raise InputError(f"--recipe {name_or_file}", "a mapping of keys", data)
+        return Recipe.model_validate(data)
     except yaml.YAMLError as error:
         raise InputError(f"--recipe {name_or_file}", "a YAML file", error) from error
     except ValidationError as error:

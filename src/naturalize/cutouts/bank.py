@@ -94,7 +94,7 @@ class CutoutBank:
                 donors=tuple(_donor_row(r) for r in read_table(artefact.path / DONORS)),
                 statistics=FieldStatistics.model_validate_json(text),
             )
-        except (OSError, KeyError, ValueError) as error:
+        except (OSError, KeyError, ValueError, TypeError) as error:
             raise InputError(
                 str(artefact.path), "a whole bank", f"a damaged one: {error}"
             ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -91,7 +92,6 @@ def cut_samples(
     Raises :class:`LeakError` unless every sample is a train image of ``split``.
     """
     check_donors(split, ((s.id, s.sha256) for s in samples), what="cut")
-    (draft.path / "shards").mkdir(exist_ok=True)
     shards = [
         _Shard(i, split.root, tuple(samples[s : s + SHARD_IMAGES]), segmenter, draft.path)
         for i, s in enumerate(range(0, len(samples), SHARD_IMAGES))
@@ -116,11 +116,9 @@ def _fill_shard(shard: _Shard) -> str:
         chunks += data
         offset += sum(len(chunk) for chunk in data)
         records.append(record)
-    file = shard.draft / "shards" / f"{shard.number:05d}.npy"
-    aside = file.with_suffix(".tmp")
-    with aside.open("wb") as stream:
-        np.save(stream, np.frombuffer(b"".join(chunks), dtype=np.uint8), allow_pickle=False)
-    aside.replace(file)
+    stream = io.BytesIO()
+    np.save(stream, np.frombuffer(b"".join(chunks), dtype=np.uint8), allow_pickle=False)
+    Draft(shard.draft).write(f"shards/{shard.number:05d}.npy", stream.getvalue())
     return json.dumps(records)
 
 

@@ -6,9 +6,11 @@ beyond the header; whether an image can be read in full is for ``curate`` to fin
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import stat
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -32,6 +34,7 @@ from naturalize.progress import Track, quiet
 CHUNK = 1000
 MAX_UNPACKED_BYTES = 50 * 2**30
 MAX_FILE_BYTES = 256 * 2**20
+_CLASHES = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,11 @@ def import_dataset(
     """
     if layout is not None and layout not in LAYOUTS:
         raise InputError("--as", " or ".join(LAYOUTS), layout)
-    if not source.exists():
-        raise InputError(f"source {source}", "a folder or a zip file", "nothing there")
+    if not (source.is_dir() or source.is_file()):
+        got = "something else" if source.exists() else "nothing there"
+        raise InputError(f"source {source}", "a folder or a zip file", got)
+    if out.resolve().is_relative_to(source.resolve()):
+        raise InputError(f"output {out}", "a folder outside the source", f"one in {source}")
 
     def write(draft: Draft) -> None:
         if source.is_dir():
@@ -122,8 +128,9 @@ def _examine(root: Path, names: list[str], layout: Layout) -> str:
         path = PurePosixPath(name)
         label = layout.label_of(path)
         try:
-            if (root / name).stat().st_size > MAX_FILE_BYTES:
-                aside.append((name, "not_an_image", "larger than 256 MiB"))
+            refused = _refused(root / name)
+            if refused:
+                aside.append((name, "not_an_image", refused))
                 continue
             data = (root / name).read_bytes()
             height_px, width_px = images.size(data, name=name)
@@ -149,6 +156,14 @@ def _examine(root: Path, names: list[str], layout: Layout) -> str:
         )
         samples.append(sample.model_dump())
     return json.dumps({"samples": samples, "set_aside": aside})
+
+
+def _refused(file: Path) -> str:
+    """Return why a file is not even opened, or nothing."""
+    status = file.stat()
+    if not stat.S_ISREG(status.st_mode):
+        return "not a regular file"
+    return "larger than 256 MiB" if status.st_size > MAX_FILE_BYTES else ""
 
 
 def _files(root: Path) -> Iterator[str]:
@@ -190,8 +205,7 @@ def _fingerprint(source: Path) -> str:
     """
     total = hashlib.sha256()
     if source.is_file():
-        stat = source.stat()
-        return f"zip:{stat.st_size}"
+        return f"zip:{source.stat().st_size}"
     for name in sorted(_files(source)):
         line = f"{name}\0{(source / name).lstat().st_size}\n"
         total.update(line.encode(errors="surrogateescape"))
@@ -202,16 +216,33 @@ def _unpack(source: Path, draft: Draft, track: Track) -> None:
     """Unpack a zip below the draft's ``images`` folder; refuse entries that would leave it."""
     try:
         with zipfile.ZipFile(source) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-            if sum(entry.file_size for entry in entries) > MAX_UNPACKED_BYTES:
-                raise InputError(f"source {source}", "a zip of at most 50 GiB unpacked", "more")
-            if max((entry.file_size for entry in entries), default=0) > MAX_FILE_BYTES:
-                raise InputError(f"source {source}", "files of at most 256 MiB in a zip", "larger")
+            entries = _entries(archive, source)
             for entry in track(entries, len(entries), "unpack"):
-                name = PurePosixPath(entry.filename)
-                if name.is_absolute() or ".." in name.parts or "\\" in entry.filename:
-                    raise InputError(f"source {source}", "entries inside the zip", entry.filename)
-                if name.parts[0] != "__MACOSX" and not draft.has(f"images/{name}"):
-                    draft.write(f"images/{name}", archive.read(entry))
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
-        raise InputError(f"source {source}", "a folder or a whole zip file", error) from error
+                name = f"images/{PurePosixPath(entry.filename)}"
+                if not draft.has(name):
+                    draft.write(name, archive.read(entry))
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        raise InputError(f"source {source}", "a folder or a whole, open zip file", error) from error
+    except OSError as error:
+        if error.errno not in _CLASHES:
+            raise
+        got = f"{error.strerror}: {Path(str(error.filename)).name[:60]}"
+        raise InputError(f"source {source}", "names this system can hold", got) from error
+
+
+def _entries(archive: zipfile.ZipFile, source: Path) -> list[zipfile.ZipInfo]:
+    """Return the files of a zip, none of which leaves its folder or bursts."""
+    entries = []
+    for entry in archive.infolist():
+        name = PurePosixPath(entry.filename)
+        if name.is_absolute() or ".." in name.parts or "\\" in entry.filename:
+            raise InputError(f"source {source}", "entries inside the zip", entry.filename)
+        if entry.file_size > MAX_FILE_BYTES:
+            raise InputError(f"source {source}", "files of at most 256 MiB", entry.filename)
+        if not entry.is_dir() and name.parts[:1] not in ((), ("__MACOSX",)):
+            entries.append(entry)
+    if not entries:
+        raise InputError(f"source {source}", "a zip with images", "an empty one")
+    if sum(entry.file_size for entry in entries) > MAX_UNPACKED_BYTES:
+        raise InputError(f"source {source}", "a zip of at most 50 GiB unpacked", "more")
+    return entries

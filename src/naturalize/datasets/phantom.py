@@ -64,6 +64,7 @@ _CELL_COLUMNS = (
     "reasons",
 )
 _FEWEST = 3
+MAX_COUNT = 1_000_000
 
 
 def class_counts(count: int, classes: tuple[str, ...] = CLASSES) -> dict[str, int]:
@@ -235,8 +236,8 @@ def _stem(sample_id: str) -> str:
 
 
 def _check(count: int, classes: tuple[str, ...]) -> None:
-    if count < 1:
-        raise InputError("count", "at least 1 image", count)
+    if not 1 <= count <= MAX_COUNT:
+        raise InputError("count", f"1 to {MAX_COUNT:,} images", count)
     unknown = [label for label in classes if label not in CLASSES]
     if unknown or not classes or len(set(classes)) != len(classes):
         allowed = f"some of {', '.join(CLASSES)}, each once"

@@ -33,6 +33,9 @@ def trace(runs: Sequence[Artefact]) -> Lineage:
     """
     if not runs:
         raise InputError("runs", "at least one run", "none")
+    twice = [run for i, run in enumerate(runs) if run.id in {other.id for other in runs[:i]}]
+    if twice:
+        raise InputError(f"run {twice[0].path}", "each run once", "the same run again")
     split = runs[0].input("split")
     for run in runs[1:]:
         other = run.manifest["inputs"]["split"]["id"]

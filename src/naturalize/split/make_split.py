@@ -35,6 +35,8 @@ def make_split(
     """
     if cap is not None and cap < 3:
         raise InputError("--cap", "at least 3 images a class", cap)
+    if cap is not None and frozen is not None:
+        raise InputError("--cap", "nothing beside --from, which says who stands where", cap)
     manifest = Manifest.load(curated)
     fixed = _frozen_sides(frozen) if frozen is not None else None
 

@@ -100,6 +100,12 @@ def make_pack(
     Images are cropped as in training (``crop_px``), resized to ``px`` and stored as JPEG 4:4:4 of
     ``quality``.
     """
+    if not 16 <= px <= 4096:
+        raise InputError("px", "16 to 4096", px)
+    if crop_px is not None and crop_px < 16:
+        raise InputError("crop", "at least 16, or 0 for the whole image", crop_px)
+    if not 1 <= quality <= 100:
+        raise InputError("quality", "1 to 100", quality)
     real = RealSplit.load(split)
     synthetic = CompositeSet.load(composites) if composites is not None else None
     if synthetic is not None:

@@ -20,6 +20,7 @@ from naturalize.train.fit import FitSettings, Mode
 from naturalize.train.trained_model import ModelInfo
 from naturalize.train.weights import resolve_weights
 
+MAX_BATCH = 4096
 LEARNING_RATES: dict[Mode, float] = {"finetune": 1.5e-3, "transfer": 1e-2}
 
 
@@ -97,10 +98,10 @@ def _check_numbers(
         raise InputError("mode", " or ".join(get_args(Mode)), mode)
     if budget_images < 1:
         raise InputError("budget_images", "at least 1", budget_images)
-    if batch_size < 2:
-        raise InputError("batch_size", "at least 2", batch_size)
-    if learning_rate is not None and not learning_rate > 0:
-        raise InputError("learning_rate", "above 0", learning_rate)
+    if not 2 <= batch_size <= MAX_BATCH:
+        raise InputError("batch_size", f"2 to {MAX_BATCH}", batch_size)
+    if learning_rate is not None and not 0 < learning_rate <= 10:
+        raise InputError("learning_rate", "above 0, at most 10", learning_rate)
     if crop_px is not None and crop_px < 1:
         raise InputError("crop_px", "at least 1, or none for the largest square", crop_px)
 
