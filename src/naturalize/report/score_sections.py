@@ -55,7 +55,6 @@ def result_section(report: EvaluationReport, arms: Mapping[str, Sequence[Artefac
     rows: list[list[Cell]] = [
         [
             arm.name,
-            ARM_MEANINGS.get(arm.name.split(",")[0], ""),
             arm.seeds,
             int(arms[arm.name][0].summary["images_seen"]),
             _said(arm.scores.accuracy),
@@ -63,11 +62,12 @@ def result_section(report: EvaluationReport, arms: Mapping[str, Sequence[Artefac
         ]
         for arm in report.arms
     ]
-    columns = ["arm", "trained on", "seeds", "images seen", "accuracy", "macro F1"]
+    columns = ["arm", "seeds", "images seen", "accuracy", "macro F1"]
+    meant = "; ".join(f"{name}: {meaning}" for name, meaning in ARM_MEANINGS.items())
     caption = (
-        f"Scores with {report.level:.0%} intervals: the bootstrap draws groups of images, and "
-        f"seeds where there are several, {report.resamples:,} times. All arms saw the same number "
-        "of images, and each class equally often."
+        f"Arms ({meant}). All saw the same number of images, and each class equally often. "
+        f"Scores have {report.level:.0%} intervals: the bootstrap draws groups of images, and "
+        f"seeds where there are several, {report.resamples:,} times."
     )
     plot = interval_plot(
         [(arm.name, arm.scores.macro_f1) for arm in report.arms],
@@ -77,7 +77,7 @@ def result_section(report: EvaluationReport, arms: Mapping[str, Sequence[Artefac
     body: list[Block] = [
         figures,
         *(Callout(verdict(c), heading="In short") for c in report.comparisons),
-        Table(columns, rows, caption, numeric=[2, 3]),
+        Table(columns, rows, caption, numeric=[1, 2]),
         Figure(plot, "Macro F1: the mean over classes, each counting the same."),
     ]
     if report.comparisons:
@@ -107,15 +107,11 @@ def _comparisons(report: EvaluationReport) -> Table:
         for c in report.comparisons
     ]
     return Table(
-        [
-            "comparison",
-            "accuracy",
-            "macro F1",
-            "right only in the first / only in the second",
-            "McNemar p",
-        ],
+        ["comparison", "accuracy", "macro F1", "gained / lost", "McNemar p"],
         rows,
-        "Differences on the same images: paired bootstrap, and McNemar's exact test for each seed.",
+        "Differences on the same images by paired bootstrap; gained / lost are test images that "
+        "only the first / only the second arm got right, judged by McNemar's exact test for each "
+        "seed.",
     )
 
 

@@ -101,7 +101,7 @@ def _check_numbers(
         raise InputError("budget_images", "at least 1", budget_images)
     if not 2 <= batch_size <= MAX_BATCH:
         raise InputError("batch_size", f"2 to {MAX_BATCH}", batch_size)
-    if learning_rate is not None and not (0 < learning_rate and isfinite(learning_rate)):
+    if learning_rate is not None and not (learning_rate > 0 and isfinite(learning_rate)):
         raise InputError("learning_rate", "a finite number above 0", learning_rate)
     if crop_px is not None and crop_px < 1:
         raise InputError("crop_px", "at least 1, or none for the largest square", crop_px)
