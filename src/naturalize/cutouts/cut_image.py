@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from naturalize.cutouts.cutout import Cutout, rim_weight, without_spurs
+from naturalize.cutouts.cutout import Cutout, fringe_px, rim_weight, without_spurs
 from naturalize.cutouts.plate import Plate, take_plate
 from naturalize.cutouts.triage import triage
+from naturalize.geometry import Box
 from naturalize.images import Rgb
 from naturalize.optics import PlateSurface, estimate_background, fit_plate
 from naturalize.segment import Mask, Segmenter
@@ -57,9 +59,7 @@ def cut_image(sample_id: str, label: str, rgb: Rgb, segmenter: Segmenter) -> Pie
             turned_down.append((name, mask.kind, reason))
             continue
         box = mask.box.grown(rim_px).clipped(*rgb.shape[:2])
-        whole = mask.to_image(rgb.shape)[box.slices]
-        others = objects[box.slices] & ~whole
-        weight = rim_weight(without_spurs(whole), others, ~slide[box.slices], rim_px=rim_px)
+        weight = _weight(mask, box, objects | ~slide, rim_px=rim_px)
         cutouts.append(
             Cutout(
                 id=name,
@@ -84,6 +84,15 @@ def cut_image(sample_id: str, label: str, rgb: Rgb, segmenter: Segmenter) -> Pie
         red_cells=sum(m.kind == "RBC" for m in masks),
         platelets=sum(m.kind == "PLT" for i, m in enumerate(masks) if i != subject),
     )
+
+
+def _weight(mask: Mask, box: Box, stained: NDArray[np.bool_], *, rim_px: int) -> NDArray[np.uint8]:
+    """Return the weight of one object over ``box``, judged by a wider look around it."""
+    window = box.grown(2 * fringe_px(rim_px)).clipped(*stained.shape)
+    own = without_spurs(mask.to_image(stained.shape)[window.slices])
+    weight = rim_weight(own, stained[window.slices], rim_px=rim_px)
+    top, left = box.top - window.top, box.left - window.left
+    return weight[top : top + box.height, left : left + box.width]
 
 
 def find_subject(masks: list[Mask], shape: tuple[int, int]) -> int | None:

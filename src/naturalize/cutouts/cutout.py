@@ -16,9 +16,6 @@ from naturalize.segment import Kind
 FULL = 255
 """Weight of the object's own pixels; the rim around it fades from here to 0."""
 
-EDGE_SHARE = 0.5
-"""How much of the rim may be the object's own soft edge, stained but outside its mask."""
-
 
 @dataclass(frozen=True, eq=False)
 class Cutout:
@@ -57,22 +54,29 @@ class Cutout:
 
 
 def rim_weight(
-    own: NDArray[np.bool_], others: NDArray[np.bool_], stained: NDArray[np.bool_], *, rim_px: int
+    own: NDArray[np.bool_], stained: NDArray[np.bool_], *, rim_px: int
 ) -> NDArray[np.uint8]:
-    """Return the weight of an object over its box grown by the rim, uint8.
+    """Return the weight of an object over a window around it, uint8.
 
-    All three are bool of that box: ``own`` the object's pixels, ``others`` those of other objects,
-    ``stained`` all pixels that are no bare slide. The rim keeps clear of other objects and of stain
-    beyond the object's own soft edge, so that no neighbour comes along.
+    Both are bool of that window: ``own`` the object's pixels, ``stained`` all pixels that are no
+    bare slide. The rim keeps clear of other stained things, so that no neighbour comes along; a
+    fringe thinner than :func:`fringe_px` on either side is the object's own soft edge. The window
+    should reach twice that beyond the rim, where neighbours show how thick they are.
     """
-    outside = _distance_to(own)
-    fade = 1.0 - outside / (rim_px + 1)
-    edge_px = EDGE_SHARE * rim_px + 1
-    foreign = (others | (stained & (outside > edge_px))) & ~own
+    fade = 1.0 - _distance_to(own) / (rim_px + 1)
+    width = 2 * fringe_px(rim_px) + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
+    rest = (stained & ~own).astype(np.uint8)
+    foreign = cv2.morphologyEx(rest, cv2.MORPH_OPEN, disc) > 0
     if foreign.any():
-        fade = np.minimum(fade, (_distance_to(foreign) - edge_px) / (rim_px + 1))
+        fade = np.minimum(fade, (_distance_to(foreign) - 1) / (rim_px + 1))
     weight = np.rint(np.clip(fade, 0, 1) * (FULL - 1))
     return np.where(own, FULL, weight).astype(np.uint8)
+
+
+def fringe_px(rim_px: int) -> int:
+    """Return half the width in px up to which stain beside an object is its own soft edge."""
+    return rim_px // 2 + 1
 
 
 def without_spurs(pixels: NDArray[np.bool_]) -> NDArray[np.bool_]:
