@@ -25,7 +25,6 @@ from pathlib import Path
 import numpy as np
 
 from naturalize.artefact import Artefact, open_artefact
-from naturalize.evaluate.bootstrap import Interval
 from naturalize.evaluate.evaluation import EvaluationReport, evaluate_arms
 from naturalize.predictions import Predictions
 from naturalize.report.lineage import arm_names
@@ -184,7 +183,9 @@ def tables(report: EvaluationReport) -> list[str]:
     for arm in report.arms:
         each = ", ".join(f"{seed.macro_f1:.3f}" for seed in arm.per_seed)
         scores = arm.scores
-        lines.append(f"| {arm.name} | {said(scores.accuracy)} | {said(scores.macro_f1)} | {each} |")
+        lines.append(
+            f"| {arm.name} | {scores.accuracy.said()} | {scores.macro_f1.said()} | {each} |"
+        )
     lines += [
         "",
         "| difference | accuracy | macro F1 | exact McNemar p of each seed |",
@@ -192,7 +193,7 @@ def tables(report: EvaluationReport) -> list[str]:
     ]
     for c in report.comparisons:
         each = ", ".join(f"{test.p:.3f}" for test in c.mcnemar)
-        gain, f1 = said(c.accuracy, "+"), said(c.macro_f1, "+")
+        gain, f1 = c.accuracy.said(signed=True), c.macro_f1.said(signed=True)
         lines.append(f"| {c.arm} - {c.baseline} | {gain} | {f1} | {each} |")
     return lines
 
@@ -203,14 +204,9 @@ def class_table(report: EvaluationReport) -> list[str]:
     lines = [f"| class | test images | {' | '.join(names)} |", "|---" * (2 + len(names)) + "|"]
     for i, label in enumerate(report.classes):
         per_class = [arm.scores.per_class[i] for arm in report.arms]
-        cells = " | ".join(said(c.f1) for c in per_class)
+        cells = " | ".join(c.f1.said() for c in per_class)
         lines.append(f"| {label} | {per_class[0].support} | {cells} |")
     return lines
-
-
-def said(interval: Interval, sign: str = "") -> str:
-    """Write an interval."""
-    return f"{interval.value:{sign}.3f} [{interval.low:{sign}.3f}, {interval.high:{sign}.3f}]"
 
 
 if __name__ == "__main__":

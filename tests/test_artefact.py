@@ -266,3 +266,24 @@ def test_names_the_system_refuses_are_named(tmp_path: Path, name: str) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(StorageError, match="could not write"):
         made(tmp_path / name)
+
+
+def test_a_mistake_spares_what_others_put_beside_it(tmp_path: Path) -> None:
+    def fail(draft: Draft) -> None:
+        (tmp_path / "new" / "theirs").write_text("a result")
+        raise InputError("--x", "y", "z")
+
+    with pytest.raises(InputError):
+        build(tmp_path / "new" / "x", Request("thing"), fail)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["theirs"]
+
+
+def test_overwrite_replaces_a_damaged_artefact_but_no_other_folder(tmp_path: Path) -> None:
+    thing = made(tmp_path / "x")
+    (thing.path / "two.bin").unlink()
+    again = build(thing.path, Request("thing", {"n": 1}, seed=0), fill, if_exists="overwrite")
+    assert again.id == thing.id
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    with pytest.raises(InputError, match="other files"):
+        build(tmp_path / "mine", Request("thing"), fill, if_exists="overwrite")

@@ -20,7 +20,7 @@ import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -138,7 +138,10 @@ def build(
                 raise
             except NaturalizeError:
                 if fresh:
-                    shutil.rmtree(path.parent if alone else partial, ignore_errors=True)
+                    shutil.rmtree(partial, ignore_errors=True)
+                if alone:
+                    with suppress(OSError):  # somebody else may have put a result there
+                        path.parent.rmdir()
                 raise
             _finish(draft, path, request, if_exists)
     return open_artefact(path, request.kind)
@@ -196,9 +199,11 @@ def _existing(path: Path, request: Request, if_exists: IfExists) -> Artefact | N
         raise InputError(
             f"output {path}", "a folder that does not exist yet (or --resume, --overwrite)", "one"
         )
-    found = open_artefact(path)
     if if_exists == "overwrite":
+        if not (path / MANIFEST).is_file():
+            raise InputError(f"output {path}", "an earlier artefact to overwrite", "other files")
         return None
+    found = open_artefact(path)
     if found.manifest["request"] != request.digest():
         raise _another_request(path)
     return found

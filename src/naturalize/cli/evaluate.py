@@ -9,7 +9,6 @@ import typer
 from rich.table import Table
 
 from naturalize.cli.options import AsJson, Out, Overwrite, Resume, Seed, if_exists, tell
-from naturalize.evaluate.bootstrap import Interval
 
 
 def evaluate(
@@ -35,11 +34,7 @@ def evaluate(
     found = EvaluationReport.load(made.path / EVALUATION)
     table = Table("arm", "accuracy", "macro F1", title="untouched test images")
     for arm in found.arms:
-        table.add_row(arm.name, *map(_said, (arm.scores.accuracy, arm.scores.macro_f1)))
+        table.add_row(arm.name, arm.scores.accuracy.said(), arm.scores.macro_f1.said())
     tell(made, as_json, table)
     if not as_json:
         typer.echo(str(made.path / PAGE))
-
-
-def _said(interval: Interval) -> str:
-    return f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"

@@ -28,11 +28,20 @@ _CHUNK_NUMBERS = 2_000_000
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Interval:
-    """A value with the ends of its interval."""
+    """A value with the ends of its interval.
+
+    >>> Interval(0.9, 0.85, 0.94).said()
+    '0.900 [0.850, 0.940]'
+    """
 
     value: float
     low: float
     high: float
+
+    def said(self, *, signed: bool = False) -> str:
+        """Return the numbers in words, with three decimals and, for differences, their signs."""
+        sign = "+" if signed else ""
+        return f"{self.value:{sign}.3f} [{self.low:{sign}.3f}, {self.high:{sign}.3f}]"
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))

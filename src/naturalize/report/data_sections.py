@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -203,13 +200,11 @@ def versions_section(lineage: Lineage) -> Section:
 
 
 def _said(artefact: Artefact, *, longest: int = 160) -> str:
-    """Return an artefact's parameters in short, as CSV-like text."""
-    buffer = io.StringIO()
-    parts: Sequence[str] = [
+    """Return an artefact's parameters in short."""
+    parts = [
         f"{key}={value['name'] if isinstance(value, dict) else value}"
         for key, value in artefact.manifest["parameters"].items()
         if not isinstance(value, list) and value is not None
     ]
-    csv.writer(buffer, lineterminator="").writerow(parts)
-    text = buffer.getvalue().replace(",", ", ")
+    text = ", ".join(parts)
     return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -176,9 +176,7 @@ def _curve(run: Artefact) -> list[tuple[float, float]]:
 
 def _said(interval: Interval, *, signed: bool = False) -> str:
     """Write an interval on one line that does not break: ``0.926 [0.911, 0.940]``."""
-    sign = "+" if signed else ""
-    text = f"{interval.value:{sign}.3f} [{interval.low:{sign}.3f}, {interval.high:{sign}.3f}]"
-    return _minus(text).replace(" ", "\u00a0")
+    return _minus(interval.said(signed=signed)).replace(" ", "\u00a0")
 
 
 def _minus(text: str) -> str:
