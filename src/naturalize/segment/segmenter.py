@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import asdict
+from typing import Any, cast
 
 from naturalize.images import Rgb
 from naturalize.segment.mask import Mask
 
 
 class Segmenter(ABC):
-    """Finds the cells of one image. Instances hold parameters only, never results."""
+    """Finds the cells of one image. Implementations are frozen dataclasses of their parameters.
+
+    They hold no results, so that they can be sent to another process and told from one another.
+    """
 
     @abstractmethod
     def segment(self, rgb: Rgb) -> list[Mask]:
@@ -17,3 +22,7 @@ class Segmenter(ABC):
 
         An image without recognisable cells gives an empty list, never an error.
         """
+
+    def parameters(self) -> dict[str, object]:
+        """Return all that decides the masks besides the image, as values JSON can hold."""
+        return asdict(cast(Any, self))
