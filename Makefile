@@ -22,7 +22,7 @@ help:  ## List the targets
 $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--editable '.[train,dev]' --constraint constraints.txt
+		--editable '.[train,sam,dev]' --constraint constraints.txt
 	@touch $@
 
 demo: $(READY)  ## Run the whole pipeline on phantoms, or on DATA=FOLDER, to one HTML report
