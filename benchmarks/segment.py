@@ -5,9 +5,16 @@
     python benchmarks/segment.py phantom        # everything, exactly, on drawn images
     python benchmarks/segment.py robust         # the same under 26 changes of the images
     python benchmarks/segment.py robust --only cells --variation "focus blur 2 px"
+    python benchmarks/segment.py speed          # images a second of one core
+    python benchmarks/segment.py draw           # masks to be judged, and their sheets
+    python benchmarks/segment.py check          # are those masks still what the code gives?
+    python benchmarks/segment.py judged         # what two judges said
+    python benchmarks/segment.py page           # README.md from all of it
 
 Each step prints its figures and writes ``STEP.json`` to ``--out`` (``out/segment``, which git
-ignores; ``docs/results/segment`` for figures that are to be published).
+ignores; ``docs/results/segment`` for figures that are to be published). ``draw`` writes the tables
+``drawn-objects.csv`` and ``drawn-central.csv`` there, sheets and empty judgements to ``--sheets``;
+``judged`` reads ``judged-objects-1.csv``, ``judged-objects-2.csv`` and the like beside the tables.
 """
 
 from __future__ import annotations
@@ -24,9 +31,23 @@ import cv2
 from naturalize import __version__
 from naturalize.segment import SEGMENTERS, Segmenter
 from segment_boxes import measure_boxes
+from segment_digest import behaviour_digest
+from segment_draw import (
+    PER_CLASS,
+    POOL_IMAGES,
+    draw_central,
+    draw_objects,
+    read_rows,
+    write_rows,
+)
+from segment_draw import check as check_rows
+from segment_judged import judged, read_judgement
 from segment_masks import measure_masks
+from segment_page import page
 from segment_phantom import measure_phantom
 from segment_robust import load_truth, measure_robust
+from segment_sheets import write_sheets
+from segment_speed import measure_speed
 from segment_variations import VARIATIONS
 
 Given = argparse.Namespace
@@ -37,10 +58,20 @@ def main() -> None:
     """Run one step."""
     given = parser().parse_args()
     cv2.setNumThreads(1)
+    if given.step == "page":
+        (given.out / "README.md").write_text(page(given.out))
+        return
     start = time.process_time()
-    result = STEPS[given.step](SEGMENTERS[given.segmenter](), given)
-    head = {"step": given.step, "segmenter": given.segmenter, "version": __version__}
     given.out.mkdir(parents=True, exist_ok=True)
+    segmenter = SEGMENTERS[given.segmenter]()
+    result = STEPS[given.step](segmenter, given)
+    head = {
+        "step": given.step,
+        "segmenter": given.segmenter,
+        "parameters": segmenter.parameters(),
+        "behaviour": behaviour_digest(segmenter),
+        "version": __version__,
+    }
     target = given.out / f"{given.step}.json"
     target.write_text(json.dumps({**head, **result}, indent=1) + "\n")
     print(f"{target}: {time.process_time() - start:.0f} s of processor time")
@@ -51,11 +82,12 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    top.add_argument("step", choices=STEPS)
+    top.add_argument("step", choices=(*STEPS, "page"))
     top.add_argument("--with", dest="segmenter", choices=SEGMENTERS, default="smear")
     top.add_argument("--data", type=Path, default=Path("../shared/data"))
     top.add_argument("-o", "--out", type=Path, default=Path("out/segment"))
     top.add_argument("--count", type=int, help="images to use (default: all, or 60 phantoms)")
+    top.add_argument("--sheets", type=Path, default=Path("out/judge"), help="draw: sheets")
     top.add_argument("--seed", type=int, default=0)
     top.add_argument("--only", choices=("cells", "fields", "phantoms"), help="robust: this part")
     top.add_argument("--variation", action="append", help="robust: this one (may be repeated)")
@@ -100,12 +132,63 @@ def robust(segmenter: Segmenter, given: Given) -> Result:
     return {"images": sizes, "variations": rows}
 
 
+def speed(segmenter: Segmenter, given: Given) -> Result:
+    """Images a second; ``--count`` is per class."""
+    result = measure_speed(segmenter, given.data, given.count)
+    show(result, "images", "images_per_s", "images_per_s_rounds", "read_and_decode_ms")
+    return result
+
+
+def draw(segmenter: Segmenter, given: Given) -> Result:
+    """Masks to be judged; ``--count`` is images of a source, and a tenth of it a class."""
+    per_class = PER_CLASS if given.count is None else max(1, given.count // 10)
+    drawn = {
+        "objects": draw_objects(segmenter, given.data, given.count or POOL_IMAGES, seed=given.seed),
+        "central": draw_central(segmenter, given.data, per_class, seed=given.seed),
+    }
+    for name, rows in drawn.items():
+        write_rows(given.out / f"drawn-{name}.csv", rows)
+        for path in write_sheets(rows, segmenter, given.data, given.sheets, name):
+            print(path)
+    counts = {name: len(rows) for name, rows in drawn.items()}
+    return {"seed": given.seed, "pool_images": given.count or POOL_IMAGES, **counts}
+
+
+def check(segmenter: Segmenter, given: Given) -> Result:
+    """Whether the drawn masks are still what the code gives."""
+    result = {
+        name: check_rows(read_rows(given.out / f"drawn-{name}.csv"), segmenter, given.data)
+        for name in DRAWS
+    }
+    for name, states in result.items():
+        print(name, {state: len(numbers) for state, numbers in states.items()})
+    return result
+
+
+def judgements(segmenter: Segmenter, given: Given) -> Result:
+    """What the judges said."""
+    result: Result = {}
+    for name in DRAWS:
+        files = [given.out / f"judged-{name}-{judge}.csv" for judge in (1, 2)]
+        if files[0].exists():
+            rows = read_rows(given.out / f"drawn-{name}.csv")
+            said = [read_judgement(file, rows) for file in files if file.exists()]
+            result[name] = judged(rows, said[0], said[1] if len(said) > 1 else None)
+            show(result[name], *result[name])
+    return result
+
+
 STEPS: dict[str, Callable[[Segmenter, Given], Result]] = {
     "masks": masks,
     "boxes": boxes,
     "phantom": phantom,
     "robust": robust,
+    "speed": speed,
+    "draw": draw,
+    "check": check,
+    "judged": judgements,
 }
+DRAWS = ("objects", "central")
 SHORT = {
     "cell_iou": "cell",
     "cell_iou_min": "min",

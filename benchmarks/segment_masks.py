@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-
-import numpy as np
 
 from naturalize.segment import Mask, Segmenter
 from segment_agreement import (
     TOLERANCE_PX,
+    Labels,
     boundary_f1,
     dice,
     iou,
@@ -20,22 +19,29 @@ from segment_agreement import (
 from segment_truth import NUCLEUS, hand_cells
 
 POOR_IOU = 0.7
-MEASURES = ("cell_iou", "cell_dice", "cell_bf1", "nucleus_iou", "nucleus_dice", "nucleus_bf1")
 
 
 @dataclass(frozen=True)
 class CellScore:
-    """How well one hand-drawn cell was found; all zero where no nucleated cell lies on it."""
+    """How well one hand-drawn cell was found; all zero where no nucleated cell lies on it.
+
+    ``area`` is the found area over the true one.
+    """
 
     cell_iou: float = 0.0
     cell_dice: float = 0.0
     cell_bf1: float = 0.0
+    cell_area: float = 0.0
     nucleus_iou: float = 0.0
     nucleus_dice: float = 0.0
     nucleus_bf1: float = 0.0
+    nucleus_area: float = 0.0
 
 
-def cell_overlap(masks: list[Mask], labels: np.ndarray) -> tuple[float, float]:
+MEASURES = tuple(field.name for field in fields(CellScore))
+
+
+def cell_overlap(masks: list[Mask], labels: Labels) -> tuple[float, float]:
     """Return the IoU of cell and nucleus for the mask that lies on the hand-drawn cell."""
     found = nearest_mask(masks, labels > 0)
     if found is None:
@@ -44,20 +50,23 @@ def cell_overlap(masks: list[Mask], labels: np.ndarray) -> tuple[float, float]:
     return iou(cell, labels > 0), iou(nucleus, labels == NUCLEUS)
 
 
-def score_cell(masks: list[Mask], labels: np.ndarray) -> CellScore:
+def score_cell(masks: list[Mask], labels: Labels) -> CellScore:
     """Return every measure for the mask that lies on the hand-drawn cell."""
     found = nearest_mask(masks, labels > 0)
     if found is None:
         return CellScore()
-    cell, nucleus = cell_overlap(masks, labels)
-    return CellScore(
-        cell_iou=cell,
-        cell_dice=dice(cell),
-        cell_bf1=boundary_f1(found.to_image(labels.shape), labels > 0),
-        nucleus_iou=nucleus,
-        nucleus_dice=dice(nucleus),
-        nucleus_bf1=boundary_f1(nucleus_image(found, labels.shape), labels == NUCLEUS),
-    )
+    parts = {
+        "cell": (found.to_image(labels.shape), labels > 0),
+        "nucleus": (nucleus_image(found, labels.shape), labels == NUCLEUS),
+    }
+    scores = {}
+    for name, (ours, truth) in parts.items():
+        overlap = iou(ours, truth)
+        scores[f"{name}_iou"] = overlap
+        scores[f"{name}_dice"] = dice(overlap)
+        scores[f"{name}_bf1"] = boundary_f1(ours, truth)
+        scores[f"{name}_area"] = float(ours.sum() / truth.sum())
+    return CellScore(**scores)
 
 
 def measure_masks(segmenter: Segmenter, data: Path, count: int | None) -> dict[str, object]:

@@ -21,7 +21,7 @@ Change = Callable[[Rgb, np.random.Generator], Rgb]
 REFERENCE_PX = 300
 
 
-def stored(values: Floats) -> Rgb:
+def stored(values: NDArray[np.floating]) -> Rgb:
     """Return real-valued grey levels as stored: rounded, clipped to 0 to 255."""
     return np.asarray(np.clip(np.rint(values), 0, 255), dtype=np.uint8)
 
@@ -33,7 +33,7 @@ def unchanged(rgb: Rgb, rng: np.random.Generator) -> Rgb:
 
 def light(rgb: Rgb, rng: np.random.Generator, *, gain: tuple[float, float, float]) -> Rgb:
     """Multiply red, green and blue: exposure and white balance."""
-    return stored(rgb * np.asarray(gain, np.float32))
+    return stored(rgb.astype(np.float32) * np.asarray(gain, np.float32))
 
 
 def gamma(rgb: Rgb, rng: np.random.Generator, *, power: float) -> Rgb:
