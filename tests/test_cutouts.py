@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,14 +14,15 @@ from naturalize.cutouts.cut_image import cut_image, find_subject
 from naturalize.cutouts.cutout import FULL, rim_weight, without_spurs
 from naturalize.cutouts.make_bank import cut_samples, make_bank
 from naturalize.cutouts.plate import TILE_PX, Plate, take_plate
-from naturalize.cutouts.triage import Candidate, triage, triage_areas
-from naturalize.datasets.manifest import read_sample
+from naturalize.cutouts.triage import Candidate, Refusal, triage, triage_areas
+from naturalize.datasets.manifest import Manifest, read_sample
+from naturalize.datasets.phantom import load_masks
 from naturalize.errors import InputError, LeakError
 from naturalize.geometry import Box
 from naturalize.images import Rgb
 from naturalize.optics import PlateSurface
 from naturalize.progress import quiet
-from naturalize.segment import Kind, Mask, Segmenter
+from naturalize.segment import Kind, Mask, Smear
 from naturalize.split.split import RealSplit
 
 
@@ -28,16 +30,6 @@ def disc(kind: Kind, row: int, column: int, radius: int, *, border: bool = False
     y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
     box = Box(row - radius, column - radius, 2 * radius + 1, 2 * radius + 1)
     return Mask(kind, box, x * x + y * y <= radius * radius, None, 0.9, border)
-
-
-class Given(Segmenter):
-    """Returns the masks it was given."""
-
-    def __init__(self, *masks: Mask) -> None:
-        self.masks = list(masks)
-
-    def segment(self, rgb: Rgb) -> list[Mask]:
-        return self.masks
 
 
 def scene(*masks: Mask, side: int = 120) -> Rgb:
@@ -57,7 +49,7 @@ def flat() -> PlateSurface:
 
 def test_cutout_knows_the_light_the_cell_lets_through() -> None:
     cell = disc("WBC", 60, 60, 20)
-    pieces = cut_image("a.jpg", "EO", scene(cell), Given(cell))
+    pieces = cut_image("a.jpg", "EO", scene(cell), [cell])
     (cutout,) = pieces.cutouts
     assert (cutout.kind, cutout.label, pieces.subject_kind) == ("WBC", "EO", "WBC")
     assert cutout.mask.sum() == pytest.approx(cell.area_px, rel=0.02)
@@ -70,10 +62,21 @@ def test_only_the_subject_carries_the_label() -> None:
     cell, far = disc("WBC", 60, 60, 20), disc("WBC", 15, 100, 10)
     red, speck = disc("RBC", 100, 20, 12), disc("PLT", 20, 20, 4)
     masks = (red, far, cell, speck)
-    pieces = cut_image("a.jpg", "EO", scene(*masks), Given(*masks))
+    pieces = cut_image("a.jpg", "EO", scene(*masks), masks)
     assert {(c.kind, c.label) for c in pieces.cutouts} == {("WBC", "EO"), ("RBC", ""), ("PLT", "")}
-    assert ("a.jpg#1", "WBC", "not the subject of the image") in pieces.turned_down
+    (other,) = pieces.turned_down
+    assert (other.id, other.kind) == ("a.jpg#1", "WBC")
+    assert other.refusal.reason == "not the subject of the image"
+    assert other.box == far.box
     assert (pieces.red_cells, pieces.platelets) == (1, 1)
+
+
+def test_an_image_that_gives_no_subject_says_so() -> None:
+    red = disc("RBC", 60, 60, 12)
+    for masks in ([], [red]):
+        (missing,) = cut_image("a.jpg", "EO", scene(*masks), masks).turned_down
+        assert (missing.id, missing.kind) == ("a.jpg", "subject")
+        assert missing.box == Box(0, 0, 120, 120)
 
 
 def test_subject_is_the_nucleated_cell_at_the_centre_or_else_the_platelet() -> None:
@@ -123,27 +126,64 @@ def test_threads_are_taken_off_a_mask() -> None:
     assert (without_spurs(thread) == thread).all()
 
 
+ROUND = disc("RBC", 30, 30, 9)
+CROSS = np.eye(19, dtype=bool) | np.eye(19, dtype=bool)[::-1]
+
+
 @pytest.mark.parametrize(
     ("mask", "reason"),
     [
         (disc("RBC", 30, 30, 9, border=True), "border"),
-        (Mask("RBC", Box(0, 0, 9, 9), np.ones((9, 9), bool), None, 0.1, False), "low score"),
-        (Mask("RBC", Box(0, 0, 9, 9), np.ones((9, 9), bool), None, 0.9, False, ("touching",)),
-         "touching"),
-        (Mask("WBC", Box(0, 0, 19, 19), np.eye(19, dtype=bool) | np.eye(19, dtype=bool)[::-1],
-              None, 0.9, False), "not solid"),
-        (disc("RBC", 30, 30, 9), None),
+        (replace(ROUND, score=0.1), "low score"),
+        (replace(ROUND, reasons=("touching",)), "touching"),
+        (replace(ROUND, kind="WBC", reasons=("touching",)), None),
+        (replace(ROUND, kind="PLT", reasons=("touching",)), None),
+        (replace(ROUND, kind="WBC", reasons=("touching", "two nuclei")), "two nuclei"),
+        (replace(ROUND, kind="WBC", reasons=("overlap",)), "overlap"),
+        (replace(ROUND, kind="PLT", reasons=("overlap",)), "overlap"),
+        (Mask("WBC", Box(0, 0, 19, 19), CROSS, None, 0.9, False), "not solid"),
+        (ROUND, None),
     ],
-    ids=["border", "score", "touching", "solidity", "good"],
-)  # fmt: skip
+)
 def test_triage_gives_its_reason(mask: Mask, reason: str | None) -> None:
-    assert triage(mask) == reason
+    refusal = triage(mask)
+    assert (refusal and refusal.reason) == reason
+
+
+def test_overlapping_cells_of_a_phantom_are_turned_down(dataset: Artefact) -> None:
+    reasons = Counter(
+        refusal.reason if (refusal := triage(mask)) else ""
+        for sample in Manifest.load(dataset).samples
+        for mask in load_masks(dataset, sample.id)
+        if "overlap" in mask.reasons and not mask.touches_border
+    )
+    assert set(reasons) == {"overlap"}
+
+
+def cells(kind: Kind, label: str, *areas: int) -> list[Candidate]:
+    return [Candidate(f"{label}{kind}{i}", kind, label, area) for i, area in enumerate(areas)]
 
 
 def test_sizes_are_judged_within_kind_and_class() -> None:
-    cells = [Candidate(f"c{i}", "WBC", "EO", 100) for i in range(9)]
-    cells += [Candidate("small", "WBC", "EO", 20), Candidate("red", "RBC", "", 20)]
-    assert list(triage_areas(cells)) == ["small"]
+    usual = cells("WBC", "EO", *[100] * 9) + cells("RBC", "", 20) + cells("WBC", "ERB", *[30] * 5)
+    odd = [Candidate("small", "WBC", "EO", 30), Candidate("large", "WBC", "ERB", 100)]
+    refusals = triage_areas(usual + odd)
+    assert {name: refusal.reason for name, refusal in refusals.items()} == {
+        "small": "too small",
+        "large": "too large",
+    }
+    assert refusals["small"].detail == "0.30 of the median area of EO"
+
+
+def test_a_class_of_few_is_judged_by_its_kind() -> None:
+    many = cells("WBC", "EO", *[100] * 20)
+    rare = cells("WBC", "ERB", 30, 2, 900)
+    refusals = triage_areas(many + rare)
+    assert {name: refusal.reason for name, refusal in refusals.items()} == {
+        "ERBWBC1": "too small",
+        "ERBWBC2": "too large",
+    }
+    assert triage_areas([*many, *cells("RBC", "", 3)]) == {}
 
 
 def test_plate_noise_is_the_images_own() -> None:
@@ -160,9 +200,11 @@ def test_plate_noise_is_the_images_own() -> None:
 
 def test_an_image_that_shows_too_little_slide_is_no_plate() -> None:
     background = np.zeros((120, 120), bool)
-    assert "bare slide" in str(take_plate("a.jpg", scene(), background, flat()))
+    covered = take_plate("a.jpg", scene(), background, flat())
+    assert covered == Refusal("too little bare slide", "0.0% of the image, 3% is needed")
     background[::2] = True
-    assert f"no square of {TILE_PX} px" in str(take_plate("a.jpg", scene(), background, flat()))
+    striped = take_plate("a.jpg", scene(), background, flat())
+    assert striped == Refusal("too little bare slide", f"no square of {TILE_PX} px")
 
 
 def test_bank_gives_back_the_donors_pixels(bank: Artefact, split: Artefact) -> None:
@@ -182,7 +224,6 @@ def test_bank_holds_subjects_of_nearly_all_train_images(bank: Artefact, split: A
     found = sum(bank.summary["subjects"].values())
     assert found >= 0.85 * sum(split.summary["counts"]["train"].values())
     assert bank.summary["plates"] > 0
-    assert (bank.path / "turned_down.csv").read_text().startswith("id,kind,reason\n")
 
 
 def test_bank_is_the_same_with_any_number_of_workers(
@@ -216,12 +257,7 @@ def test_no_other_side_is_ever_cut(split: Artefact, tmp_path: Path, side: str) -
     real = RealSplit.load(split)
     stray = getattr(real, side)[:1]
     with pytest.raises(LeakError, match="cut: 1 donor"):
-        cut_samples(real, stray, Draft(tmp_path), segmenter="smear", workers=1, track=quiet)
-
-
-def test_unknown_segmenter_is_named(split: Artefact, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="--with: expected smear, got sams"):
-        make_bank(split, tmp_path / "x", segmenter="sams")
+        cut_samples(real, stray, Draft(tmp_path), by=Smear(), workers=1, track=quiet)
 
 
 def test_a_damaged_bank_is_refused(bank: Artefact, tmp_path: Path) -> None:

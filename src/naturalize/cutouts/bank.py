@@ -2,8 +2,9 @@
 
 Format, without pickle: ``shards/NNNNN.npy`` are flat uint8 arrays; ``cutouts.csv`` says where each
 cutout lies in them (h*w*3 bytes of pixels, then h*w of weight), ``donors.csv`` holds one row an
-image cut up (surface, digest, where its noise tiles lie), ``turned_down.csv`` what was not taken
-and why, ``statistics.json`` what the images look like.
+image cut up (surface, digest, where its noise tiles lie), ``turned_down.csv`` what was not taken,
+why, and its outline, ``statistics.json`` what the images look like, ``contact.html`` all of it for
+a person to look at, ``masks.csv`` the label images it was cut by where a user gave some.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from naturalize.artefact import Artefact
 from naturalize.cutouts.cutout import Cutout
 from naturalize.cutouts.plate import TILE_PX, Plate
 from naturalize.cutouts.statistics import FieldStatistics
+from naturalize.cutouts.triage import Refusal, TurnedDown
 from naturalize.datasets.manifest import read_table
 from naturalize.errors import InputError
 from naturalize.geometry import Box
@@ -29,6 +31,8 @@ CUTOUTS = "cutouts.csv"
 DONORS = "donors.csv"
 TURNED_DOWN = "turned_down.csv"
 STATISTICS = "statistics.json"
+CONTACT = "contact.html"
+MASKS = "masks.csv"
 TERMS = [f"{channel}{term}" for channel in "rgb" for term in range(6)]
 CUTOUT_COLUMNS = [
     "id", "kind", "label", "sample_id", "top", "left", "height", "width", "area_px", "shard",
@@ -37,6 +41,10 @@ CUTOUT_COLUMNS = [
 DONOR_COLUMNS = [
     "sample_id", "sha256", "label", "height_px", "width_px", *TERMS, "tiles", "shard", "offset",
 ]  # fmt: skip
+TURNED_DOWN_COLUMNS = [
+    "id", "kind", "reason", "detail", "sample_id", "top", "left", "height", "width", "outline",
+]  # fmt: skip
+_OPEN_SHARDS = 64
 
 
 @dataclass(frozen=True)
@@ -84,20 +92,32 @@ class CutoutBank:
     def load(cls, artefact: Artefact) -> CutoutBank:
         """Read the tables of a ``bank`` artefact; pixels are mapped when asked for."""
         try:
-            text = (artefact.path / STATISTICS).read_text(encoding="utf-8")
-            return cls(
-                id=artefact.id,
-                folder=artefact.path,
-                split_id=artefact.manifest["inputs"]["split"]["id"],
-                classes=tuple(artefact.summary["classes"]),
-                rows=tuple(_cutout_row(r) for r in read_table(artefact.path / CUTOUTS)),
-                donors=tuple(_donor_row(r) for r in read_table(artefact.path / DONORS)),
-                statistics=FieldStatistics.model_validate_json(text),
-            )
+            split_id = artefact.manifest["inputs"]["split"]["id"]
+            classes = tuple(artefact.summary["classes"])
+            return cls.read(artefact.path, bank_id=artefact.id, split_id=split_id, classes=classes)
         except (OSError, KeyError, ValueError, TypeError) as error:
             raise InputError(
                 str(artefact.path), "a whole bank", f"a damaged one: {error}"
             ) from error
+
+    @classmethod
+    def read(
+        cls, folder: Path, *, bank_id: str, split_id: str, classes: tuple[str, ...]
+    ) -> CutoutBank:
+        """Read the tables in ``folder``, be it finished or not."""
+        return cls(
+            id=bank_id,
+            folder=folder,
+            split_id=split_id,
+            classes=classes,
+            rows=tuple(_cutout_row(r) for r in read_table(folder / CUTOUTS)),
+            donors=tuple(_donor_row(r) for r in read_table(folder / DONORS)),
+            statistics=FieldStatistics.model_validate_json((folder / STATISTICS).read_bytes()),
+        )
+
+    def turned_down(self) -> list[TurnedDown]:
+        """Read what was not taken, and why."""
+        return [_turned_down(row) for row in read_table(self.folder / TURNED_DOWN)]
 
     @cached_property
     def by_id(self) -> dict[str, CutoutRow]:
@@ -164,8 +184,11 @@ class CutoutBank:
         return Plate(sample_id, row.surface, row.height_px, row.width_px, tiles)
 
     def _shard(self, number: int) -> NDArray[np.uint8]:
+        """Return a mapped shard; a mapping holds a file open, so few are kept."""
         if number not in self._open:
-            path = self.folder / "shards" / f"{number:05d}.npy"
+            if len(self._open) >= _OPEN_SHARDS:
+                self._open.pop(next(iter(self._open)))
+            path = shard_path(self.folder, number)
             self._open[number] = np.load(path, mmap_mode="r", allow_pickle=False)
         return self._open[number]
 
@@ -179,15 +202,28 @@ class CutoutBank:
         return np.array(colours, dtype=np.float64).reshape(-1, 3)
 
 
+def shard_path(folder: Path, number: int) -> Path:
+    """Return where a shard of the bank in ``folder`` lies."""
+    return folder / "shards" / f"{number:05d}.npy"
+
+
+def _box(row: dict[str, str]) -> Box:
+    return Box(int(row["top"]), int(row["left"]), int(row["height"]), int(row["width"]))
+
+
+def _turned_down(row: dict[str, str]) -> TurnedDown:
+    refusal = Refusal(row["reason"], row["detail"])
+    return TurnedDown(row["id"], row["kind"], refusal, row["sample_id"], _box(row), row["outline"])
+
+
 def _cutout_row(row: dict[str, str]) -> CutoutRow:
-    box = Box(int(row["top"]), int(row["left"]), int(row["height"]), int(row["width"]))
     kind: Kind = "WBC" if row["kind"] == "WBC" else "RBC" if row["kind"] == "RBC" else "PLT"
     return CutoutRow(
         row["id"],
         kind,
         row["label"],
         row["sample_id"],
-        box,
+        _box(row),
         int(row["area_px"]),
         int(row["shard"]),
         int(row["offset"]),

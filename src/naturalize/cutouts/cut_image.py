@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.cutouts.cutout import Cutout, fringe_px, rim_weight, without_spurs
+from naturalize.cutouts.outline import outline_text
 from naturalize.cutouts.plate import Plate, take_plate
-from naturalize.cutouts.triage import triage
+from naturalize.cutouts.triage import Refusal, TurnedDown, triage
 from naturalize.geometry import Box
 from naturalize.images import Rgb
 from naturalize.optics import PlateSurface, estimate_background, fit_plate
-from naturalize.segment import Mask, Segmenter
+from naturalize.segment import Mask
 
 RIM_SHARE = 0.055
 """Width of the rim relative to the diameter of a red cell."""
@@ -22,15 +24,15 @@ DEFAULT_RED_CELL_PX = 75.0
 
 @dataclass(frozen=True, eq=False)
 class Pieces:
-    """Everything one image gives: cutouts, what was turned down with its reason, plate or reason.
+    """Everything one image gives: cutouts, what was turned down and why, its plate if it has one.
 
     ``subject_kind`` is the kind of the object at the centre, or empty; ``offset`` its (row, column)
     distance from the image centre in px; ``red_cells`` and ``platelets`` count masks beside it.
     """
 
     cutouts: tuple[Cutout, ...]
-    turned_down: tuple[tuple[str, str, str], ...]
-    plate: Plate | str
+    turned_down: tuple[TurnedDown, ...]
+    plate: Plate | None
     surface: PlateSurface
     donor_px: tuple[int, int]
     subject_kind: str
@@ -39,51 +41,89 @@ class Pieces:
     platelets: int
 
 
-def cut_image(sample_id: str, label: str, rgb: Rgb, segmenter: Segmenter) -> Pieces:
-    """Segment ``rgb`` and take apart what can be used; ``label`` is the class of its subject."""
-    masks = segmenter.segment(rgb)
-    subject = find_subject(masks, rgb.shape[:2])
-    slide = estimate_background(rgb)
-    objects = np.zeros(rgb.shape[:2], dtype=np.bool_)
-    for mask in masks:
-        objects[mask.box.slices] |= mask.pixels
-    surface = fit_plate(rgb, slide & ~objects)
-    rim_px = max(2, round(RIM_SHARE * red_cell_diameter(masks)))
-    cutouts, turned_down = [], []
-    for number, mask in enumerate(masks):
-        name = f"{sample_id}#{number}"
-        reason = triage(mask)
-        if reason is None and mask.kind == "WBC" and number != subject:
-            reason = "not the subject of the image"
-        if reason is not None:
-            turned_down.append((name, mask.kind, reason))
-            continue
-        box = mask.box.grown(rim_px).clipped(*rgb.shape[:2])
-        weight = _weight(mask, box, objects | ~slide, rim_px=rim_px)
-        cutouts.append(
-            Cutout(
-                id=name,
-                kind=mask.kind,
-                label=label if number == subject else "",
-                sample_id=sample_id,
-                box=box,
-                pixels=rgb[box.slices].copy(),
-                weight=weight,
-                surface=surface,
-                donor_px=(rgb.shape[0], rgb.shape[1]),
-            )
+@dataclass(frozen=True, eq=False)
+class _Donor:
+    """An image being cut up; ``stained`` is bool (height, width), all that is no bare slide."""
+
+    sample_id: str
+    rgb: Rgb
+    stained: NDArray[np.bool_]
+    surface: PlateSurface
+    rim_px: int
+
+    def name(self, number: int) -> str:
+        return f"{self.sample_id}#{number}"
+
+    def turned_down(self, number: int, mask: Mask, refusal: Refusal) -> TurnedDown:
+        outline = outline_text(mask.pixels, mask.box.top, mask.box.left)
+        name = self.name(number)
+        return TurnedDown(name, mask.kind, refusal, self.sample_id, mask.box, outline)
+
+    def cutout(self, number: int, mask: Mask, label: str) -> Cutout:
+        shape = (self.rgb.shape[0], self.rgb.shape[1])
+        box = mask.box.grown(self.rim_px).clipped(*shape)
+        return Cutout(
+            id=self.name(number),
+            kind=mask.kind,
+            label=label,
+            sample_id=self.sample_id,
+            box=box,
+            pixels=self.rgb[box.slices].copy(),
+            weight=_weight(mask, box, self.stained, rim_px=self.rim_px),
+            surface=self.surface,
+            donor_px=shape,
         )
+
+
+def cut_image(sample_id: str, label: str, rgb: Rgb, masks: Sequence[Mask]) -> Pieces:
+    """Take apart ``rgb`` along its ``masks``; ``label`` is the class of its subject."""
+    shape = (rgb.shape[0], rgb.shape[1])
+    subject = find_subject(masks, shape)
+    bare = estimate_background(rgb)
+    for mask in masks:
+        bare[mask.box.slices] &= ~mask.pixels
+    surface = fit_plate(rgb, bare)
+    plate = take_plate(sample_id, rgb, bare, surface)
+    refusals = {n: r for n, mask in enumerate(masks) if (r := _refusal(mask, n == subject))}
+    rim_px = max(2, round(RIM_SHARE * red_cell_diameter(masks)))
+    donor = _Donor(sample_id, rgb, ~bare, surface, rim_px)
     return Pieces(
-        cutouts=tuple(cutouts),
-        turned_down=tuple(turned_down),
-        plate=take_plate(sample_id, rgb, slide & ~objects, surface),
+        cutouts=tuple(
+            donor.cutout(n, mask, label if n == subject else "")
+            for n, mask in enumerate(masks)
+            if n not in refusals
+        ),
+        turned_down=(
+            *(donor.turned_down(n, masks[n], refusal) for n, refusal in refusals.items()),
+            *_missing(sample_id, shape, plate, subject),
+        ),
+        plate=None if isinstance(plate, Refusal) else plate,
         surface=surface,
-        donor_px=(rgb.shape[0], rgb.shape[1]),
+        donor_px=shape,
         subject_kind=masks[subject].kind if subject is not None else "",
-        offset=_offset(masks[subject], rgb.shape[:2]) if subject is not None else None,
+        offset=_offset(masks[subject], shape) if subject is not None else None,
         red_cells=sum(m.kind == "RBC" for m in masks),
         platelets=sum(m.kind == "PLT" for i, m in enumerate(masks) if i != subject),
     )
+
+
+def _refusal(mask: Mask, is_subject: bool) -> Refusal | None:
+    """Return why a mask of an image gives no cutout, or None."""
+    if mask.kind == "WBC" and not is_subject:
+        return triage(mask) or Refusal("not the subject of the image")
+    return triage(mask)
+
+
+def _missing(
+    sample_id: str, shape: tuple[int, int], plate: Plate | Refusal, subject: int | None
+) -> Iterator[TurnedDown]:
+    """Yield what the image as a whole should give and does not."""
+    whole = Box(0, 0, *shape)
+    if subject is None:
+        refusal = Refusal("no nucleated cell or platelet at the centre")
+        yield TurnedDown(sample_id, "subject", refusal, sample_id, whole)
+    if isinstance(plate, Refusal):
+        yield TurnedDown(sample_id, "plate", plate, sample_id, whole)
 
 
 def _weight(mask: Mask, box: Box, stained: NDArray[np.bool_], *, rim_px: int) -> NDArray[np.uint8]:
@@ -95,7 +135,7 @@ def _weight(mask: Mask, box: Box, stained: NDArray[np.bool_], *, rim_px: int) ->
     return weight[top : top + box.height, left : left + box.width]
 
 
-def find_subject(masks: list[Mask], shape: tuple[int, int]) -> int | None:
+def find_subject(masks: Sequence[Mask], shape: tuple[int, int]) -> int | None:
     """Return the index of the object the image shows: the nucleated cell or platelet at its centre.
 
     A nucleated cell whose box holds the image centre wins over a platelet; without either there is
@@ -113,7 +153,7 @@ def find_subject(masks: list[Mask], shape: tuple[int, int]) -> int | None:
     return min(ranked)[2] if ranked else None
 
 
-def red_cell_diameter(masks: list[Mask]) -> float:
+def red_cell_diameter(masks: Sequence[Mask]) -> float:
     """Return the median diameter in px of whole red cells, 75 px where there is none."""
     areas = [m.area_px for m in masks if m.kind == "RBC" and not m.touches_border]
     return 2 * float(np.sqrt(np.median(areas) / np.pi)) if areas else DEFAULT_RED_CELL_PX

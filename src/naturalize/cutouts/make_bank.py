@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,28 +13,24 @@ from typing import Any
 import numpy as np
 
 from naturalize.artefact import Artefact, Draft, IfExists, Request, build
-from naturalize.cutouts.bank import (
-    CUTOUT_COLUMNS,
-    CUTOUTS,
-    DONOR_COLUMNS,
-    DONORS,
-    STATISTICS,
-    TURNED_DOWN,
-)
-from naturalize.cutouts.cut_image import Pieces, cut_image
-from naturalize.cutouts.statistics import FieldStatistics
-from naturalize.cutouts.triage import Candidate, triage_areas
+from naturalize.cutouts.bank import CONTACT, MASKS, CutoutBank, shard_path
+from naturalize.cutouts.bank_tables import Record, record, write_tables
+from naturalize.cutouts.contact_page import contact_page
+from naturalize.cutouts.cut_image import cut_image
+from naturalize.cutouts.mask_folder import MaskFolder
 from naturalize.datasets.manifest import read_sample, write_table
 from naturalize.datasets.sample import Sample
 from naturalize.errors import InputError
+from naturalize.images import Rgb
 from naturalize.progress import Track, quiet
-from naturalize.segment import SEGMENTERS
+from naturalize.segment import SEGMENTERS, Mask, Segmenter, Smear
 from naturalize.split.leak_check import check_donors
 from naturalize.split.split import RealSplit
 from naturalize.workers import run_all
 
 SHARD_IMAGES = 25
-Record = dict[str, Any]
+SHARD_PIXELS = 20_000_000
+"""A shard ends with the image that makes it this large: memory does not grow with the images."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +40,7 @@ class _Shard:
     number: int
     root: Path
     samples: tuple[Sample, ...]
-    segmenter: str
+    masks_by: Segmenter | MaskFolder
     draft: Path
 
 
@@ -53,28 +48,35 @@ def make_bank(
     split: Artefact,
     out: Path,
     *,
-    segmenter: str = "smear",
+    segmenter: Segmenter | None = None,
+    masks: Path | None = None,
     workers: int = 1,
     if_exists: IfExists = "refuse",
     track: Track = quiet,
 ) -> Artefact:
     """Write a ``bank`` artefact of the train images of ``split``.
 
-    The number of ``workers`` changes the time, not the bank. Raises :class:`InputError` for an
-    unknown segmenter or when nothing usable was found, :class:`LeakError` if an image that is not
-    on the train side would be cut.
+    Objects are found by ``segmenter``, by default :class:`~naturalize.segment.Smear`, or are those
+    of the label images in the folder ``masks``. The number of ``workers`` changes the time, not the
+    bank. Raises :class:`InputError` for label images that are missing or do not fit, or when
+    nothing usable was found, :class:`LeakError` if an image that is not on the train side would be
+    cut.
     """
-    if segmenter not in SEGMENTERS:
-        raise InputError("--with", " or ".join(SEGMENTERS), segmenter)
+    if segmenter is not None and masks is not None:
+        raise InputError("--with, --masks", "one of the two", "both")
     real = RealSplit.load(split)
+    masks_by = (segmenter or Smear()) if masks is None else MaskFolder.find(masks, real.train)
 
     def write(draft: Draft) -> None:
-        records = cut_samples(
-            real, real.train, draft, segmenter=segmenter, workers=workers, track=track
-        )
-        _write_tables(draft, records, real)
+        if isinstance(masks_by, MaskFolder):
+            rows = ([name, *file] for name, file in masks_by.files.items())
+            draft.write(MASKS, write_table(["sample_id", "file", "sha256"], rows))
+        records = cut_samples(real, real.train, draft, by=masks_by, workers=workers, track=track)
+        write_tables(draft, records, real.classes)
+        bank = CutoutBank.read(draft.path, bank_id="", split_id=real.id, classes=real.classes)
+        draft.write(CONTACT, contact_page(bank, real))
 
-    request = Request("bank", {"segmenter": segmenter}, {"split": split})
+    request = Request("bank", _said(masks_by), {"split": split})
     return build(out, request, write, if_exists=if_exists)
 
 
@@ -83,7 +85,7 @@ def cut_samples(
     samples: Sequence[Sample],
     draft: Draft,
     *,
-    segmenter: str,
+    by: Segmenter | MaskFolder,
     workers: int,
     track: Track = quiet,
 ) -> list[Record]:
@@ -93,12 +95,41 @@ def cut_samples(
     """
     check_donors(split, ((s.id, s.sha256) for s in samples), what="cut")
     shards = [
-        _Shard(i, split.root, tuple(samples[s : s + SHARD_IMAGES]), segmenter, draft.path)
-        for i, s in enumerate(range(0, len(samples), SHARD_IMAGES))
+        _Shard(
+            number,
+            split.root,
+            tuple(members),
+            by.only(members) if isinstance(by, MaskFolder) else by,
+            draft.path,
+        )
+        for number, members in enumerate(_dealt(samples))
     ]
     done = run_all(_cut_shard, shards, workers=workers)
-    texts = list(track(done, len(shards), f"cut ({SHARD_IMAGES} images a step)"))
-    return [record for text in texts for record in json.loads(text)]
+    texts = track(done, len(shards), f"cut (up to {SHARD_IMAGES} images a step)")
+    return [found for text in texts for found in json.loads(text)]
+
+
+def _said(masks_by: Segmenter | MaskFolder) -> dict[str, Any]:
+    """Return the parameters of a request: where masks come from, and all that decides them."""
+    if isinstance(masks_by, MaskFolder):
+        digests = {"files": len(masks_by.files), "sha256": masks_by.digest()}
+        return {"segmenter": "label images", "segmenter_parameters": digests}
+    names = [name for name, kind in SEGMENTERS.items() if kind is type(masks_by)]
+    name = names[0] if names else type(masks_by).__name__
+    return {"segmenter": name, "segmenter_parameters": masks_by.parameters()}
+
+
+def _dealt(samples: Sequence[Sample]) -> list[list[Sample]]:
+    """Deal samples into shards, in order, by number and by size."""
+    shards: list[list[Sample]] = [[]]
+    pixels = 0
+    for sample in samples:
+        if len(shards[-1]) == SHARD_IMAGES or pixels >= SHARD_PIXELS:
+            shards.append([])
+            pixels = 0
+        shards[-1].append(sample)
+        pixels += sample.height_px * sample.width_px
+    return [shard for shard in shards if shard]
 
 
 def _cut_shard(shard: _Shard) -> str:
@@ -107,114 +138,27 @@ def _cut_shard(shard: _Shard) -> str:
 
 
 def _fill_shard(shard: _Shard) -> str:
-    segmenter = SEGMENTERS[shard.segmenter]()
     chunks: list[bytes] = []
     records, offset = [], 0
     for sample in shard.samples:
-        pieces = cut_image(sample.id, sample.label, read_sample(shard.root, sample), segmenter)
-        record, data = _record(sample, pieces, shard.number, offset)
+        rgb = read_sample(shard.root, sample)
+        pieces = cut_image(sample.id, sample.label, rgb, _masks(shard.masks_by, sample, rgb))
+        found, data = record(sample, pieces, shard.number, offset)
         chunks += data
         offset += sum(len(chunk) for chunk in data)
-        records.append(record)
-    stream = io.BytesIO()
-    np.save(stream, np.frombuffer(b"".join(chunks), dtype=np.uint8), allow_pickle=False)
-    Draft(shard.draft).write(f"shards/{shard.number:05d}.npy", stream.getvalue())
+        records.append(found)
+    name = shard_path(Path(), shard.number).as_posix()
+    Draft(shard.draft).write(name, b"".join([_npy_header(offset), *chunks]))
     return json.dumps(records)
 
 
-def _record(sample: Sample, pieces: Pieces, shard: int, offset: int) -> tuple[Record, list[bytes]]:
-    """Return what the tables need of one image, and its bytes in the order of the record."""
-    data: list[bytes] = []
-    cutouts = []
-    for cutout in pieces.cutouts:
-        box = cutout.box
-        area_px = int(np.count_nonzero(cutout.mask))
-        cutouts.append(
-            [cutout.id, cutout.kind, cutout.label, sample.id, box.top, box.left, box.height,
-             box.width, area_px, shard, offset]
-        )  # fmt: skip
-        data += [cutout.pixels.tobytes(), cutout.weight.tobytes()]
-        offset += area_bytes(box.height, box.width)
-    plate = pieces.plate
-    tiles = 0 if isinstance(plate, str) else len(plate.tiles)
-    if not isinstance(plate, str):
-        data.append(plate.tiles.tobytes())
-    turned_down = [list(row) for row in pieces.turned_down]
-    if isinstance(plate, str):
-        turned_down.append([sample.id, "plate", plate])
-    coefficients = pieces.surface.coefficients.ravel().tolist()
-    donor = [sample.id, sample.sha256, sample.label, *pieces.donor_px, *coefficients]
-    record = {
-        "cutouts": cutouts,
-        "donor": [*donor, tiles, shard, offset],
-        "turned_down": turned_down,
-        "label": sample.label,
-        "subject_kind": pieces.subject_kind,
-        "offset": pieces.offset,
-        "red_cells": pieces.red_cells,
-        "platelets": pieces.platelets,
-    }
-    return record, data
+def _masks(by: Segmenter | MaskFolder, sample: Sample, rgb: Rgb) -> list[Mask]:
+    return by.masks(sample, rgb) if isinstance(by, MaskFolder) else by.segment(rgb)
 
 
-def area_bytes(height_px: int, width_px: int) -> int:
-    """Return how many bytes a cutout takes in a shard: RGB and weight."""
-    return height_px * width_px * 4
-
-
-def _write_tables(draft: Draft, records: list[Record], split: RealSplit) -> None:
-    """Decide what only the whole bank can tell, then write its tables and summary."""
-    rows = [row for record in records for row in record["cutouts"]]
-    turned_down = [row for record in records for row in record["turned_down"]]
-    reasons = _unusual_subjects(records)
-    candidates = [Candidate(row[0], row[1], row[2], row[8]) for row in rows]
-    reasons |= triage_areas([c for c in candidates if c.id not in reasons])
-    turned_down += [[row[0], row[1], reasons[row[0]]] for row in rows if row[0] in reasons]
-    kept = [row for row in rows if row[0] not in reasons]
-    if not any(record["donor"][-3] for record in records) or not any(row[2] for row in kept):
-        raise InputError(
-            "split", "images with cells on a plain light slide", "none that could be cut"
-        )
-    draft.write(CUTOUTS, write_table(CUTOUT_COLUMNS, kept))
-    draft.write(DONORS, write_table(DONOR_COLUMNS, (record["donor"] for record in records)))
-    draft.write(TURNED_DOWN, write_table(["id", "kind", "reason"], turned_down))
-    draft.write(STATISTICS, _statistics(records, kept).model_dump_json())
-    subjects = Counter(row[2] for row in kept if row[2])
-    draft.summary.update(
-        classes=list(split.classes),
-        images=len(records),
-        subjects={label: subjects[label] for label in split.classes},
-        bystanders=dict(sorted(Counter(row[1] for row in kept if not row[2]).items())),
-        plates=sum(record["donor"][-3] > 0 for record in records),
-        turned_down=dict(Counter(f"{row[1]}: {_short(row[2])}" for row in turned_down)),
-    )
-
-
-def _unusual_subjects(records: list[Record]) -> dict[str, str]:
-    """Return subjects of another kind than most of their class shows, with the reason."""
-    kinds: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for record in records:
-        kinds[record["label"]][record["subject_kind"]] += 1
-    usual = {label: max("WBC", "PLT", key=lambda k: count[k]) for label, count in kinds.items()}
-    return {
-        row[0]: f"subject of another kind than {usual[row[2]]}, usual in its class"
-        for record in records
-        for row in record["cutouts"]
-        if row[2] and row[1] != usual[row[2]]
-    }
-
-
-def _statistics(records: list[Record], kept: list[list[Any]]) -> FieldStatistics:
-    areas = [row[8] for row in kept if row[1] == "RBC"]
-    return FieldStatistics(
-        red_cells=tuple(record["red_cells"] for record in records),
-        platelets=tuple(record["platelets"] for record in records),
-        offsets=tuple(record["offset"] for record in records if record["offset"] is not None),
-        median_red_cell_area_px=float(np.median(areas)) if areas else None,
-    )
-
-
-def _short(reason: str) -> str:
-    """Return a reason without its figures, so that equal reasons can be counted together."""
-    words = [word for word in reason.split() if not any(ch.isdigit() for ch in word)]
-    return " ".join(words)
+def _npy_header(n_bytes: int) -> bytes:
+    """Return what stands before ``n_bytes`` of a flat uint8 array in a .npy file."""
+    stream = io.BytesIO()
+    header = {"descr": "|u1", "fortran_order": False, "shape": (n_bytes,)}
+    np.lib.format.write_array_header_1_0(stream, header)
+    return stream.getvalue()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from naturalize.cutouts.triage import Refusal
 from naturalize.images import Rgb
 from naturalize.optics import PlateSurface
 
@@ -55,17 +56,18 @@ class Plate:
 
 def take_plate(
     sample_id: str, rgb: Rgb, background: NDArray[np.bool_], surface: PlateSurface
-) -> Plate | str:
-    """Return the plate of an image, or the reason why it shows too little of its slide.
+) -> Plate | Refusal:
+    """Return the plate of an image, or why it shows too little of its slide.
 
     ``background`` is bool (H, W): pixels of bare slide, objects and their rims left out.
     """
     share = float(background.mean())
     if share < MIN_BACKGROUND:
-        return f"only {share:.1%} of the image is bare slide, {MIN_BACKGROUND:.0%} are needed"
+        detail = f"{share:.1%} of the image, {MIN_BACKGROUND:.0%} is needed"
+        return Refusal("too little bare slide", detail)
     corners = _free_squares(background)
     if not corners:
-        return f"no square of {TILE_PX} px of bare slide"
+        return Refusal("too little bare slide", f"no square of {TILE_PX} px")
     height_px, width_px = rgb.shape[:2]
     residual = rgb - np.rint(surface.evaluate(height_px, width_px))
     squares = [residual[r : r + TILE_PX, c : c + TILE_PX] for r, c in corners]

@@ -7,13 +7,48 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from naturalize.segment import Mask
+from naturalize.geometry import Box
+from naturalize.segment import Kind, Mask
 
-MIN_SCORE = {"WBC": 0.3, "RBC": 0.4, "PLT": 0.3}
-MIN_SOLIDITY = {"WBC": 0.85, "RBC": 0.9, "PLT": 0.7}
-AREA_RANGE = (0.4, 2.2)
+MIN_SCORE: dict[Kind, float] = {"WBC": 0.3, "RBC": 0.4, "PLT": 0.3}
+MIN_SOLIDITY: dict[Kind, float] = {"WBC": 0.85, "RBC": 0.9, "PLT": 0.7}
+SPOILED = ("two nuclei", "overlap")
+"""What a segmenter says of a mask that rules it out, whatever its kind."""
+AREA_RANGE: dict[Kind, tuple[float, float]] = {
+    "WBC": (0.4, 2.2),
+    "RBC": (0.4, 2.2),
+    "PLT": (0.2, 4),
+}
 """Allowed area relative to the median of the same kind and class."""
+WIDE_AREA_RANGE = (0.2, 4.0)
+"""Allowed area relative to the median of the kind, where a class has too few to tell its own."""
+FEW = 5
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why something was turned down: a ``reason`` to count by, and the figures behind it."""
+
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class TurnedDown:
+    """An object, plate or subject that could not be taken, why, and where it lies.
+
+    ``kind`` is a mask's kind, or ``"plate"`` or ``"subject"`` where the image gives none; ``box``
+    is then the whole image. ``outline`` (see :mod:`~naturalize.cutouts.outline`) may be empty.
+    """
+
+    id: str
+    kind: str
+    refusal: Refusal
+    sample_id: str
+    box: Box
+    outline: str = ""
 
 
 @dataclass(frozen=True)
@@ -21,47 +56,67 @@ class Candidate:
     """A mask that may become a cutout, as far as its area is concerned."""
 
     id: str
-    kind: str
+    kind: Kind
     label: str
     area_px: int
 
 
-def triage(mask: Mask) -> str | None:
-    """Return why the mask alone rules a cutout out, or None."""
+def triage(mask: Mask) -> Refusal | None:
+    """Return why the mask alone rules a cutout out, or None.
+
+    A nucleated cell or platelet that touches another object may stay: the rim of a cutout keeps
+    clear of neighbours. A red cell cut from a clump may not: its outline there is a guess.
+    """
     if mask.touches_border:
-        return "border"
-    if mask.score < MIN_SCORE[mask.kind]:
-        return "low score"
+        return Refusal("border")
+    for reason in SPOILED:
+        if reason in mask.reasons:
+            return Refusal(reason)
     if mask.kind == "RBC" and mask.reasons:
-        return mask.reasons[0]
-    if _solidity(mask) < MIN_SOLIDITY[mask.kind]:
-        return "not solid"
+        return Refusal(mask.reasons[0])
+    if mask.score < MIN_SCORE[mask.kind]:
+        return Refusal("low score", f"{mask.score:.2f}, {MIN_SCORE[mask.kind]} is needed")
+    filled, needed = solidity(mask.pixels), MIN_SOLIDITY[mask.kind]
+    if filled < needed:
+        return Refusal("not solid", f"fills {filled:.2f} of its convex hull, {needed} is needed")
     return None
 
 
-def triage_areas(candidates: Sequence[Candidate]) -> Mapping[str, str]:
-    """Return ids of candidates far from the median area of their kind and class, with reasons."""
-    areas: dict[tuple[str, str], list[int]] = {}
+def triage_areas(candidates: Sequence[Candidate]) -> Mapping[str, Refusal]:
+    """Return ids of candidates too small or too large for their kind and class, with reasons.
+
+    The median of a class with fewer than five candidates tells little; there the median of the kind
+    stands in, with a wider range.
+    """
+    of_class: dict[tuple[Kind, str], list[int]] = {}
+    of_kind: dict[Kind, list[int]] = {}
     for candidate in candidates:
-        areas.setdefault((candidate.kind, candidate.label), []).append(candidate.area_px)
-    medians = {key: float(np.median(values)) for key, values in areas.items()}
-    low, high = AREA_RANGE
-    reasons = {}
+        of_class.setdefault((candidate.kind, candidate.label), []).append(candidate.area_px)
+        of_kind.setdefault(candidate.kind, []).append(candidate.area_px)
+    usual = {
+        (kind, label): (float(np.median(areas)), AREA_RANGE[kind], label or kind)
+        if len(areas) >= FEW
+        else (float(np.median(of_kind[kind])), WIDE_AREA_RANGE, kind)
+        for (kind, label), areas in of_class.items()
+    }
+    refused = {}
     for candidate in candidates:
-        ratio = candidate.area_px / medians[candidate.kind, candidate.label]
+        median, (low, high), whose = usual[candidate.kind, candidate.label]
+        ratio = candidate.area_px / median
         if not low <= ratio <= high:
-            reasons[candidate.id] = f"{ratio:.2f} times the median area"
-    return reasons
+            reason = "too small" if ratio < low else "too large"
+            refused[candidate.id] = Refusal(reason, f"{ratio:.2f} of the median area of {whose}")
+    return refused
 
 
-def _solidity(mask: Mask) -> float:
-    """Return the area of the mask over that of its convex hull."""
+def solidity(pixels: NDArray[np.bool_]) -> float:
+    """Return the share of its convex hull that a mask (height, width) fills; 0 for an empty one."""
     contours, _ = cv2.findContours(
-        mask.pixels.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+        pixels.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
     )
     if not contours:
         return 0.0
     hull = cv2.convexHull(np.concatenate(contours))
-    filled = np.zeros(mask.pixels.shape, dtype=np.uint8)
+    filled = np.zeros(pixels.shape, dtype=np.uint8)
     cv2.fillConvexPoly(filled, hull, 1)
-    return mask.area_px / max(int(filled.sum()), 1)
+    return int(np.count_nonzero(pixels)) / int(filled.sum())
