@@ -12,10 +12,10 @@ from naturalize.errors import InputError
 from naturalize.images import Rgb
 from naturalize.segment.mask import Mask
 from naturalize.segment.sam_answer import Answer, Limits, choose, confirm, joined
+from naturalize.segment.sam_frame import Frame
 from naturalize.segment.sam_grid import masks_of_grid, passing
 from naturalize.segment.sam_prompts import (
     Candidates,
-    Frame,
     PromptableModel,
     Prompts,
     grid_prompts,

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.geometry import Box
-from naturalize.segment.disjoint import clean, make_disjoint, touches_border
+from naturalize.segment.disjoint import make_disjoint, touches_border
 from naturalize.segment.mask import Mask
-from naturalize.segment.sam_prompts import Candidates, Frame
+from naturalize.segment.sam_frame import Frame
+from naturalize.segment.sam_prompts import Candidates
 
 OFFSET = 1.0
 _ANOTHER_OBJECT = 0.25
@@ -133,7 +134,7 @@ def _answer(proposal: Mask, chosen: Chosen, i: int, frame: Frame, limits: Limits
         return f"predicted IoU {predicted:.2f}"
     if stable < limits.stability:
         return f"stability {stable:.2f}"
-    found = clean(frame.enlarged(chosen.logits[i]) > 0)
+    found = frame.mask(chosen.logits[i])
     if found is None:
         return "nothing"
     box, pixels = found

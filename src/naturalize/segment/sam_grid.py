@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.images import Rgb
-from naturalize.segment.disjoint import clean
 from naturalize.segment.label_image import typed_masks
 from naturalize.segment.mask import Mask
 from naturalize.segment.sam_answer import Chosen, Limits, stability
-from naturalize.segment.sam_prompts import Candidates, Frame
+from naturalize.segment.sam_frame import Frame
+from naturalize.segment.sam_prompts import Candidates
 
 _SAME_BOX = 0.7
 _AREA_SHARE = (0.0005, 0.4)
@@ -46,7 +46,7 @@ def masks_of_grid(passed: Chosen, rgb: Rgb, frame: Frame) -> list[Mask]:
     apart = apart[whole_objects(found[apart])]
     labels = np.zeros(frame.shape, dtype=np.int32)
     for number, i in enumerate(apart, start=1):
-        piece = clean(frame.enlarged(logits[i]) > 0)
+        piece = frame.mask(logits[i])
         if piece is not None:
             box, pixels = piece
             labels[box.slices][pixels & (labels[box.slices] == 0)] = number

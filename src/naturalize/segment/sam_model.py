@@ -21,7 +21,8 @@ from transformers.utils import logging
 
 from naturalize.errors import InputError
 from naturalize.images import Rgb
-from naturalize.segment.sam_prompts import Candidates, Frame, Prompts
+from naturalize.segment.sam_frame import Frame
+from naturalize.segment.sam_prompts import Candidates, Prompts
 from naturalize.segment.sam_weights import find_weights
 
 _MEAN = (123.675, 116.28, 103.53)
@@ -30,44 +31,40 @@ _DEVIATION = (58.395, 57.12, 57.375)
 
 @dataclass(frozen=True, eq=False)
 class LoadedSam:
-    """A SAM on its device: half precision on a GPU, float32 elsewhere."""
+    """A SAM on its device. ``half``: the image encoder, nearly all of the work, runs in float16.
+
+    The decoder stays in float32, for float16 cannot tell neighbouring pixels of a prompt apart.
+    """
 
     model: Any
     device: torch.device
+    half: bool
 
     @property
     def side_px(self) -> int:
         """Side of the square the model looks at."""
         return int(self.model.config.vision_config.image_size)
 
+    @torch.inference_mode()
     def embed(self, images: Sequence[Rgb]) -> list[Tensor]:
         """Run the image encoder on a batch; one (1, channels, height, width) tensor an image."""
         batch = torch.stack([pixel_values(rgb, self.side_px) for rgb in images])
-        with self._running():
+        with torch.autocast(self.device.type, dtype=torch.float16, enabled=self.half):
             embeddings: Tensor = self.model.get_image_embeddings(batch.to(self.device))
-        return [embedding[None] for embedding in embeddings]
+        return [embedding[None].float() for embedding in embeddings]
 
+    @torch.inference_mode()
     def decode(self, embedding: Tensor, prompts: Prompts, frame: Frame) -> Candidates:
         """Answer a batch of prompts about one image."""
         points = self._tensor(_across_down(prompts.points, frame)[:, :, None])
         boxes = None
         if prompts.boxes is not None:
             boxes = self._tensor(_across_down(prompts.boxes, frame))
-        with self._running():
-            said = self.model(image_embeddings=embedding, input_points=points, input_boxes=boxes)
+        said = self.model(image_embeddings=embedding, input_points=points, input_boxes=boxes)
         return Candidates(_array(said.pred_masks[0]), _array(said.iou_scores[0]))
 
     def _tensor(self, array: NDArray[np.float32]) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).to(self.device)
-
-    @contextmanager
-    def _running(self) -> Iterator[None]:
-        half = self.device.type == "cuda"
-        with (
-            torch.inference_mode(),
-            torch.autocast(self.device.type, dtype=torch.float16, enabled=half),
-        ):
-            yield
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
 
 
 def _across_down(coordinates: NDArray[np.float32], frame: Frame) -> NDArray[np.float32]:
@@ -107,7 +104,7 @@ def load_sam(weights: str, device: str | None) -> LoadedSam:
     if multiprocessing.parent_process() is not None:
         torch.set_num_threads(1)  # a worker shares the cores with its siblings
     model = _read(folder, weights).to(where).eval()
-    return LoadedSam(model, where)
+    return LoadedSam(model, where, half=where.type == "cuda")
 
 
 def _read(folder: Path, weights: str) -> Any:
@@ -143,4 +140,4 @@ def _no_progress_bar() -> Iterator[None]:
 
 
 def _array(tensor: Tensor) -> NDArray[np.float32]:
-    return np.asarray(tensor.float().cpu().numpy(), dtype=np.float32)
+    return np.asarray(tensor.cpu().numpy(), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""What SAM is asked, and how an image lies in the square that SAM looks at."""
+"""What SAM is asked, and what it answers."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.images import Rgb
 from naturalize.segment.mask import Mask
 from naturalize.segment.regions import inner_distance
+from naturalize.segment.sam_frame import Frame
 
 _GROWTH = 0.05
 
@@ -48,48 +48,6 @@ class Candidates:
 
     logits: NDArray[np.float32]
     predicted_iou: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Frame:
-    """An image of ``shape`` (height, width) in the upper left of a square of ``side_px``.
-
-    The longer side fills the square, the rest of it is padding.
-
-    >>> Frame((50, 100), 1024).resized
-    (512, 1024)
-    """
-
-    shape: tuple[int, int]
-    side_px: int
-
-    @property
-    def resized(self) -> tuple[int, int]:
-        """Height and width of the image in the square, at least 1."""
-        scale = self.side_px / max(self.shape)
-        height, width = (max(1, int(side * scale + 0.5)) for side in self.shape)
-        return height, width
-
-    def placed(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return points (..., 2), row and column in the image, as those in the square."""
-        scale = np.array(self.resized) / np.array(self.shape)
-        return np.asarray(points * scale, dtype=np.float32)
-
-    def seen(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the part of (..., side, side) logits that shows the image, not padding."""
-        share = logits.shape[-1] / self.side_px
-        rows, columns = (int(np.ceil(side * share)) for side in self.resized)
-        return logits[..., :rows, :columns]
-
-    def enlarged(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return logits (side, side) at the size of the image, bilinear, as SAM's authors do."""
-        square = (self.side_px, self.side_px)
-        whole = cv2.resize(logits, square, interpolation=cv2.INTER_LINEAR)
-        height, width = self.resized
-        fitted = cv2.resize(
-            whole[:height, :width], self.shape[::-1], interpolation=cv2.INTER_LINEAR
-        )
-        return np.asarray(fitted, dtype=np.float32)
 
 
 class PromptableModel(Protocol):
