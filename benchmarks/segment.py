@@ -38,6 +38,7 @@ from segment_draw import (
     draw_central,
     draw_objects,
     read_rows,
+    refuse_existing,
     write_rows,
 )
 from segment_draw import check as check_rows
@@ -141,6 +142,8 @@ def speed(segmenter: Segmenter, given: Given) -> Result:
 
 def draw(segmenter: Segmenter, given: Given) -> Result:
     """Masks to be judged; ``--count`` is images of a source, and a tenth of it a class."""
+    for name in DRAWS:
+        refuse_existing(given.out / f"drawn-{name}.csv")
     per_class = PER_CLASS if given.count is None else max(1, given.count // 10)
     drawn = {
         "objects": draw_objects(segmenter, given.data, given.count or POOL_IMAGES, seed=given.seed),

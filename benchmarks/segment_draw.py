@@ -133,10 +133,15 @@ def _state(row: Row, masks: Sequence[Mask], rgb: images.Rgb) -> str:
     return "moved" if near else "changed"
 
 
-def write_rows(path: Path, rows: Sequence[Row]) -> None:
-    """Write the table; an existing one is refused, for judgements may belong to it."""
+def refuse_existing(path: Path) -> None:
+    """Raise where a table stands already: judgements may belong to it."""
     if path.exists():
         raise InputError(str(path), "no table yet (judgements may belong to it)", "one")
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Write a new table; see :func:`refuse_existing`."""
+    refuse_existing(path)
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, [f.name for f in fields(Row)], lineterminator="\n")
         writer.writeheader()
