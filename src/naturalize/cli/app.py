@@ -13,12 +13,14 @@ from naturalize.cli import (
     cut,
     demo,
     doctor,
+    download,
     evaluate,
     import_,
     pack,
     phantom,
     split,
     train,
+    verify,
 )
 from naturalize.errors import NaturalizeError
 
@@ -32,6 +34,8 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("phantom")(phantom.phantom)
 app.command("import")(import_.import_)
+app.command("download")(download.download)
+app.command("verify")(verify.verify)
 app.command("curate")(curate.curate)
 app.command("split")(split.split)
 app.command("cut")(cut.cut)

@@ -1,4 +1,4 @@
-"""``naturalize import``: a folder or zip of images becomes a data set."""
+"""``naturalize import``: a folder, zip or table of images becomes a data set."""
 
 from __future__ import annotations
 
@@ -8,27 +8,55 @@ from typing import Annotated
 import typer
 
 from naturalize.cli.options import AsJson, Out, Overwrite, Resume, counts_table, if_exists, tell
+from naturalize.errors import InputError
 from naturalize.progress import bar
 
 
 def import_(
-    source: Annotated[Path, typer.Argument(help="Folder or zip file with the images.")],
+    source: Annotated[
+        str, typer.Argument(help="Folder or zip with the images, or a CSV of paths and labels.")
+    ],
     out: Out,
     layout: Annotated[
         str | None,
-        typer.Option("--as", help="pbc, folder or phantom; found out where not said."),
+        typer.Option(
+            "--as", help="pbc, folder, phantom, csv, voc or coco; found out where not said."
+        ),
     ] = None,
+    crops: Annotated[
+        bool, typer.Option("--crops", help="Cut single objects out of voc or coco fields.")
+    ] = False,
+    size: Annotated[
+        int | None, typer.Option(help="Side of every crop in px; else that of its box.")
+    ] = None,
+    margin: Annotated[int, typer.Option(help="Pixels added round every box.")] = 8,
+    classes: Annotated[
+        str, typer.Option(help="Box labels to cut, with commas between; all by default.")
+    ] = "",
+    border: Annotated[
+        bool, typer.Option("--border", help="Also cut what the field's border cuts off.")
+    ] = False,
     resume: Resume = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the images of a folder or zip, their classes, and what had to be set aside.
+    """List the images of a source, their classes, and what had to be set aside.
 
     Example: naturalize import PBC_dataset_normal_DIB -o out/dataset
     """
+    from naturalize.datasets.crops import CropPlan
     from naturalize.datasets.import_dataset import import_dataset
 
-    mode = if_exists(resume, overwrite)
-    made = import_dataset(source, out, layout=layout, if_exists=mode, track=bar)
+    if not source.strip():
+        raise InputError("source", "a folder, a zip file or a CSV table", "an empty name")
+    labels = tuple(label.strip() for label in classes.split(",") if label.strip())
+    made = import_dataset(
+        Path(source),
+        out,
+        layout=layout,
+        crops=CropPlan(size, margin, labels, border) if crops else None,
+        if_exists=if_exists(resume, overwrite),
+        track=bar,
+    )
     aside = counts_table("set aside", made.summary["set_aside"], of="reason")
     tell(made, as_json, counts_table("imported", made.summary["counts"]), aside)
