@@ -15,6 +15,7 @@ from naturalize.cli import (
     doctor,
     download,
     evaluate,
+    export,
     import_,
     pack,
     phantom,
@@ -40,6 +41,7 @@ app.command("curate")(curate.curate)
 app.command("split")(split.split)
 app.command("cut")(cut.cut)
 app.command("compose")(compose.compose)
+app.command("export")(export.export)
 app.command("pack")(pack.pack)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)

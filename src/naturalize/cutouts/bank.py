@@ -9,7 +9,8 @@ a person to look at, ``masks.csv`` the label images it was cut by where a user g
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from naturalize.datasets.manifest import read_table
 from naturalize.errors import InputError
 from naturalize.geometry import Box
 from naturalize.optics import PlateSurface
-from naturalize.segment import Kind
+from naturalize.segment import Kind, Mask
 
 CUTOUTS = "cutouts.csv"
 DONORS = "donors.csv"
@@ -115,6 +116,12 @@ class CutoutBank:
             statistics=FieldStatistics.model_validate_json((folder / STATISTICS).read_bytes()),
         )
 
+    def only(self, rows: Sequence[CutoutRow]) -> CutoutBank:
+        """Return the part of the bank that ``rows`` need, to be sent to another process."""
+        names = {row.sample_id for row in rows}
+        donors = tuple(donor for donor in self.donors if donor.sample_id in names)
+        return replace(self, rows=tuple(rows), donors=donors)
+
     def turned_down(self) -> list[TurnedDown]:
         """Read what was not taken, and why."""
         return [_turned_down(row) for row in read_table(self.folder / TURNED_DOWN)]
@@ -157,6 +164,20 @@ class CutoutBank:
         return {
             label: tuple(row for row in self.rows if row.label == label) for label in self.classes
         }
+
+    def masks(self, sample_id: str) -> list[Mask]:
+        """Return what was cut out of one donor as masks on it; nuclei are not kept."""
+        found = []
+        for row in self._rows_of.get(sample_id, ()):
+            found.append(Mask(row.kind, row.box, self.cutout(row.id).mask, None, 1.0, False))
+        return found
+
+    @cached_property
+    def _rows_of(self) -> dict[str, list[CutoutRow]]:
+        rows_of: dict[str, list[CutoutRow]] = {}
+        for row in self.rows:
+            rows_of.setdefault(row.sample_id, []).append(row)
+        return rows_of
 
     def cutout(self, cutout_id: str) -> Cutout:
         """Return one cutout with its pixels."""

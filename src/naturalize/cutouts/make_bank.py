@@ -113,10 +113,10 @@ def _said(masks_by: Segmenter | MaskFolder) -> dict[str, Any]:
     """Return the parameters of a request: where masks come from, and all that decides them."""
     if isinstance(masks_by, MaskFolder):
         digests = {"files": len(masks_by.files), "sha256": masks_by.digest()}
-        return {"segmenter": "label images", "segmenter_parameters": digests}
+        return {"segmenter": "label images", **digests}
     names = [name for name, kind in SEGMENTERS.items() if kind is type(masks_by)]
     name = names[0] if names else type(masks_by).__name__
-    return {"segmenter": name, "segmenter_parameters": masks_by.parameters()}
+    return {"segmenter": name, **masks_by.parameters()}
 
 
 def _dealt(samples: Sequence[Sample]) -> list[list[Sample]]:
@@ -138,11 +138,11 @@ def _cut_shard(shard: _Shard) -> str:
 
 
 def _fill_shard(shard: _Shard) -> str:
+    rgbs = [read_sample(shard.root, sample) for sample in shard.samples]
     chunks: list[bytes] = []
     records, offset = [], 0
-    for sample in shard.samples:
-        rgb = read_sample(shard.root, sample)
-        pieces = cut_image(sample.id, sample.label, rgb, _masks(shard.masks_by, sample, rgb))
+    for sample, rgb, masks in zip(shard.samples, rgbs, _masks(shard, rgbs), strict=True):
+        pieces = cut_image(sample.id, sample.label, rgb, masks)
         found, data = record(sample, pieces, shard.number, offset)
         chunks += data
         offset += sum(len(chunk) for chunk in data)
@@ -152,8 +152,12 @@ def _fill_shard(shard: _Shard) -> str:
     return json.dumps(records)
 
 
-def _masks(by: Segmenter | MaskFolder, sample: Sample, rgb: Rgb) -> list[Mask]:
-    return by.masks(sample, rgb) if isinstance(by, MaskFolder) else by.segment(rgb)
+def _masks(shard: _Shard, rgbs: list[Rgb]) -> list[list[Mask]]:
+    """Return the masks of each image of a shard."""
+    if isinstance(shard.masks_by, MaskFolder):
+        pairs = zip(shard.samples, rgbs, strict=True)
+        return [shard.masks_by.masks(sample, rgb) for sample, rgb in pairs]
+    return shard.masks_by.segment_all(rgbs)
 
 
 def _npy_header(n_bytes: int) -> bytes:
