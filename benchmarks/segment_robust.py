@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,8 @@ from segment_phantom import headline, score_phantom
 from segment_truth import Drawn, Field, HandCell, fields, hand_cells, phantoms
 from segment_variations import VARIATIONS, Change
 
-Row = dict[str, float | int]
+Row = dict[str, Any]
+"""Figures by name; ``poor_cells`` holds the IoU of each cell under .70 by its name."""
 UNCHANGED = "unchanged"
 FALLS = ("cell_iou", "nucleus_iou", "bccd_rbc_recall")
 
@@ -52,7 +54,7 @@ def measure_robust(
             **_on_fields(segmenter, truth.fields, change),
             **_on_phantoms(segmenter, truth.phantoms, change),
         }
-        row = {key: round(value, 4) for key, value in row.items()}
+        row = {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}
         base = base or row
         fall = {f"{key}_fall": round(base[key] - row[key], 4) for key in FALLS if key in row}
         yield name, {**row, **fall}
@@ -65,18 +67,19 @@ def _changed(change: Change, name: str, rgb: Rgb) -> Rgb:
 def _on_cells(segmenter: Segmenter, cells: Sequence[HandCell], change: Change) -> Row:
     if not cells:
         return {}
-    cell, nucleus = [], []
+    overlaps = {}
     for one in cells:
         rgb = _changed(change, one.name, one.rgb)
-        overlaps = cell_overlap(segmenter.segment(rgb), resized_labels(one.labels, rgb.shape))
-        cell.append(overlaps[0])
-        nucleus.append(overlaps[1])
+        labels = resized_labels(one.labels, rgb.shape)
+        overlaps[one.name] = cell_overlap(segmenter.segment(rgb), labels)
+    cell, nucleus = zip(*overlaps.values(), strict=True)
     return {
         "cell_iou": float(np.mean(cell)),
         "cell_iou_min": min(cell),
         "cells_poor": sum(value < POOR_IOU for value in cell),
         "nucleus_iou": float(np.mean(nucleus)),
         "nucleus_iou_min": min(nucleus),
+        "poor_cells": {n: round(v, 3) for n, (v, _) in overlaps.items() if v < POOR_IOU},
     }
 
 
