@@ -1,124 +1,150 @@
-"""Red blood cells: how large they are, and where one ends and the next begins."""
+"""Red blood cells: where one ends and the next begins."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from naturalize.segment.regions import fill_holes, inner_distance, label_regions
+from naturalize.segment.disc_cover import Discs, cover_with_discs
+from naturalize.segment.edges import density_edges, outline_edges
+from naturalize.segment.pallor import fill_pallor
+from naturalize.segment.red_cell_size import red_cell_diameter
+from naturalize.segment.regions import inner_distance, label_regions, shrunk
 
-_ROUND_ASPECT = 1.35
-_ROUND_EXTENT = (0.68, 0.86)
-_PALLOR_SHARE = 0.35
-_NUCLEUS_AREAS = 1.8
-_LONG = 1.3
+__all__ = ["red_cell_diameter", "split_red_cells"]
 
-
-def red_cell_diameter(
-    foreground: NDArray[np.bool_], nuclear: NDArray[np.bool_], bluish: NDArray[np.bool_]
-) -> float | None:
-    """Return the median diameter in pixels of the red cells, None where nothing tells it.
-
-    ``nuclear`` marks pixels of nuclei and platelets, ``bluish`` those that haemoglobin does not
-    colour, for sure or perhaps. The thickness of all red cells, clumps included,
-    tells the scale; whole single round cells of about that size then tell the diameter. A nucleus
-    warns of a scale that is far too small.
-    """
-    filled = fill_holes(foreground)
-    scale = max(
-        _typical_thickness(filled, nuclear),
-        _typical_thickness(filled, nuclear | bluish),
-        0.7 * _nuclear_scale(nuclear),
-    )
-    labels, stats = label_regions(filled)
-    area = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
-    nuclear_share = np.bincount(labels[nuclear], minlength=len(area)) / area
-    diameter = 2 * np.sqrt(area / np.pi)
-    single = (nuclear_share < 0.05) & _is_round(stats, area) & ~_cut_by_border(stats, labels.shape)
-    single &= (diameter > 0.65 * scale) & (diameter < 2.5 * scale)
-    single[0] = False
-    usual = single & (diameter < 1.4 * scale)
-    if single.any():
-        return float(np.median(diameter[usual if usual.any() else single]))
-    return scale if 6 <= scale <= 0.6 * min(foreground.shape) else None
-
-
-def _nuclear_scale(nuclear: NDArray[np.bool_]) -> float:
-    """Return the red cell diameter at which the largest nucleus would have its usual size."""
-    _, stats = label_regions(nuclear)
-    largest = stats[1:, cv2.CC_STAT_AREA].max(initial=0)
-    return float(2 * np.sqrt(largest / np.pi / _NUCLEUS_AREAS))
-
-
-def _typical_thickness(filled: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    """Return the median width at the summits of what is ``filled`` but not near ``other``.
-
-    The median is weighted by area, so slivers hardly count.
-    """
-    around = cv2.dilate(other.astype(np.uint8), np.ones((7, 7), np.uint8))
-    depth = inner_distance(filled & (around == 0))
-    if depth.max() < 3:
-        return 0.0
-    side = round(0.6 * float(depth.max())) | 1
-    summits = (depth >= cv2.dilate(depth, np.ones((side, side), np.uint8))) & (depth >= 3)
-    widths = np.sort(2 * depth[summits].astype(np.float64))
-    weight = np.cumsum(widths**2)
-    return float(widths[np.searchsorted(weight, weight[-1] / 2)])
+_WORKING_DIAMETER = 32
+_INNER_WEIGHT = 0.5
+_SINGLE_AREA = 1.2
+_LARGE_SINGLE_AREA = 2.2
+_ROUND = 1.2
+_NARROW = 0.8
+_SINGLE_SOLIDITY = 0.93
 
 
 def split_red_cells(
-    foreground: NDArray[np.bool_], diameter_px: float
+    foreground: NDArray[np.bool_],
+    diameter_px: float,
+    *,
+    density: NDArray[np.float32] | None = None,
+    other: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """Cut ``foreground`` into cells, one around each summit of its distance transform.
+    """Cut ``foreground`` into cells.
 
-    A clump is cut by the power diagram of the discs inscribed at its summits: the cut between two
-    overlapping discs is the chord through the points where their outlines meet. Returns labels
-    int32 (height, width), 0 outside, and bool (largest label + 1): whether the cell was cut from
-    a clump.
+    A clump is covered with discs of about a cell's size (:func:`cover_with_discs`) and cut by
+    their power diagram: the cut between two overlapping discs is the chord through the points
+    where their circles meet. ``density``, float32 (height, width), shows the outlines of cells
+    that lie on cells; ``other`` marks pixels of other objects. Returns labels int32
+    (height, width), 0 outside, and bool (largest label + 1): whether the cell was cut from a
+    clump.
     """
     filled = fill_pallor(foreground, diameter_px)
-    summits, radii = _summits(inner_distance(filled), diameter_px)
-    clump_of, stats = label_regions(filled)
-    home = clump_of[summits[:, 0], summits[:, 1]]
-    per_clump = np.bincount(home, minlength=len(stats))
-    first = np.zeros(len(stats), dtype=np.int32)
-    first[home] = np.arange(1, len(home) + 1)
-    first[0] = 0
-    labels = first[clump_of]
-    for clump in np.flatnonzero(per_clump > 1):
-        rows, columns = np.nonzero(clump_of == clump)
-        members = np.flatnonzero(home == clump)
-        nearest = _nearest_disc(rows, columns, summits[members], radii[members])
-        labels[rows, columns] = 1 + members[nearest]
-    return _long_pieces_cut(labels, np.append(False, per_clump[home] > 1), diameter_px)
+    other = np.zeros_like(filled) if other is None else other
+    region_of, stats = label_regions(filled)
+    clumped = ~_single(region_of, stats, diameter_px)
+    clumped[0] = False
+    clumps = clumped[region_of]
+    discs = _discs(clumps, ~filled & ~other, other, density, diameter_px)
+    home = _home(discs, region_of, clumped)
+    return _cut(region_of, stats, discs.chosen(home > 0), home[home > 0])
 
 
-def _long_pieces_cut(
-    labels: NDArray[np.int32], touching: NDArray[np.bool_], diameter_px: float
-) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """Cut pieces too large and too long for one cell across their long axis, into equal areas.
+def _single(
+    region_of: NDArray[np.int32], stats: NDArray[np.int32], diameter_px: float
+) -> NDArray[np.bool_]:
+    """Whether each region is convex and no larger than one cell.
 
-    Cells that overlap by half have one summit only; their length gives them away.
+    Cells that overlap make a long region as broad as a cell; what is larger but round, or long
+    but narrow, is one unusual cell.
     """
-    cut = list(touching)
-    for number, window in enumerate(ndimage.find_objects(labels), start=1):
-        rows, columns = np.nonzero(labels[window] == number) if window else ((), ())
-        parts = round(len(rows) / (np.pi / 4 * diameter_px**2))
-        if window is None or parts < 2:
-            continue
-        points = np.stack([rows, columns], axis=1) - np.mean([rows, columns], axis=1)
-        spread, axes = np.linalg.eigh(points.T @ points)
-        if spread[1] < _LONG**2 * spread[0]:
-            continue
-        along = points @ axes[:, 1]
-        piece = np.searchsorted(np.quantile(along, np.arange(1, parts) / parts), along)
-        names = np.array([number, *range(len(cut), len(cut) + parts - 1)], dtype=np.int32)
-        labels[window][rows, columns] = names[piece]
-        cut[number] = True
-        cut.extend([True] * (parts - 1))
-    return labels, np.array(cut, dtype=np.bool_)
+    area = stats[:, cv2.CC_STAT_AREA] / (np.pi / 4 * diameter_px**2)
+    single = area < _LARGE_SINGLE_AREA
+    outlines, _ = cv2.findContours(
+        single[region_of].astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
+    for outline in outlines:
+        column, row = outline[0, 0]
+        region = region_of[row, column]
+        hull = cv2.contourArea(cv2.convexHull(outline))
+        if hull and cv2.contourArea(outline) < _SINGLE_SOLIDITY * hull:
+            single[region] = False
+        elif area[region] > _SINGLE_AREA:
+            _, axes, _ = cv2.fitEllipse(outline)
+            narrow = min(axes) < _NARROW * diameter_px and area[region] < 1.4
+            single[region] = max(axes) < _ROUND * min(axes) or narrow
+    return np.asarray(single)
+
+
+def _discs(
+    clumps: NDArray[np.bool_],
+    slide: NDArray[np.bool_],
+    other: NDArray[np.bool_],
+    density: NDArray[np.float32] | None,
+    diameter_px: float,
+) -> Discs:
+    """Return the discs that cover the clumps, sought on a copy with cells of about 32 pixels."""
+    step = max(1, round(diameter_px / _WORKING_DIAMETER))
+    share = shrunk(clumps, step)
+    small, bare, taken = share > 0.5, shrunk(slide, step) > 0.5, shrunk(other, step) > 0.5
+    if not small.any():
+        return Discs(np.zeros((0, 2), np.float32), np.zeros(0, np.float32))
+    size = diameter_px / step
+    free = cv2.dilate(taken.astype(np.uint8), np.ones((5, 5), np.uint8)) == 0
+    edges = outline_edges(share, free, max(0.7, 0.03 * size))
+    depth = inner_distance(small)
+    if density is not None:
+        shade = np.asarray(cv2.resize(density, small.shape[::-1], interpolation=cv2.INTER_AREA))
+        unit = float(np.median(shade[small]))
+        inner = density_edges(shade.astype(np.float32), free & (depth > 0.06 * size), size, unit)
+        edges = edges.joined(inner.weighing(_INNER_WEIGHT))
+    found = cover_with_discs(small, bare, edges, _inscribed(depth, size), size)
+    return Discs((found.centres + 0.5) * step - 0.5, found.radii * step)
+
+
+def _inscribed(depth: NDArray[np.float32], diameter_px: float) -> Discs:
+    """Return a disc at each summit of a distance transform, as large as fits and of usual size."""
+    centres, radii = _summits(depth, diameter_px)
+    usual = np.full(len(radii), 0.47 * diameter_px)
+    near = np.clip(radii, 0.3 * diameter_px, 0.62 * diameter_px)
+    twice = np.concatenate([centres, centres]).astype(np.float32)
+    return Discs(twice, np.concatenate([near, usual]).astype(np.float32))
+
+
+def _home(
+    discs: Discs, region_of: NDArray[np.int32], clumped: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Return the clump that most of each disc lies on, 0 for none."""
+    home = np.zeros(len(discs), dtype=np.int64)
+    for number, ((row, column), radius) in enumerate(zip(discs.centres, discs.radii, strict=True)):
+        top, left = max(0, int(row - 0.7 * radius)), max(0, int(column - 0.7 * radius))
+        inner = region_of[top : int(row + 0.7 * radius) + 1, left : int(column + 0.7 * radius) + 1]
+        counts = np.bincount(inner.ravel(), minlength=len(clumped)) * clumped
+        home[number] = counts.argmax()
+    return home
+
+
+def _cut(
+    region_of: NDArray[np.int32],
+    stats: NDArray[np.int32],
+    discs: Discs,
+    home: NDArray[np.int64],
+) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """Cut each region among the discs at home there; a region without any stays whole."""
+    labels = region_of.copy()
+    touching = [False] * len(stats)
+    for region in np.flatnonzero(np.bincount(home, minlength=len(stats)) > 1):
+        members = np.flatnonzero(home == region)
+        left, top, width, height, _ = stats[region]
+        window = (slice(top, top + height), slice(left, left + width))
+        nearest = _nearest_disc(discs.chosen(members), window)
+        names = np.array(
+            [region, *range(len(touching), len(touching) + len(members) - 1)], np.int32
+        )
+        np.copyto(labels[window], names[nearest], where=region_of[window] == region)
+        touching[region] = True
+        touching.extend([True] * (len(members) - 1))
+    return labels, np.array(touching, dtype=np.bool_)
 
 
 def _summits(
@@ -135,60 +161,14 @@ def _summits(
     return points, smooth[points[:, 0], points[:, 1]].astype(np.float64)
 
 
-def _nearest_disc(
-    rows: NDArray[np.int64],
-    columns: NDArray[np.int64],
-    centres: NDArray[np.int64],
-    radii: NDArray[np.float64],
-) -> NDArray[np.int64]:
-    """Return which disc has the least power, squared distance less squared radius, at points."""
-    best = np.full(rows.size, np.inf)
-    nearest = np.zeros(rows.size, dtype=np.int64)
-    for number, ((row, column), radius) in enumerate(zip(centres, radii, strict=True)):
-        power = (rows - row) ** 2 + (columns - column) ** 2 - radius**2
-        closer = power < best
-        best[closer], nearest[closer] = power[closer], number
+def _nearest_disc(discs: Discs, window: tuple[slice, slice]) -> NDArray[np.int32]:
+    """Return which disc has the least power, squared distance less squared radius, in a window."""
+    down = np.arange(window[0].start, window[0].stop, dtype=np.float32)[:, None]
+    right = np.arange(window[1].start, window[1].stop, dtype=np.float32)
+    best = np.full((len(down), len(right)), np.inf, dtype=np.float32)
+    nearest = np.zeros(best.shape, dtype=np.int32)
+    for number, ((row, column), radius) in enumerate(zip(discs.centres, discs.radii, strict=True)):
+        power = ((down - row) ** 2 - radius**2) + (right - column) ** 2
+        np.copyto(nearest, number, where=power < best)
+        np.minimum(best, power, out=best)
     return nearest
-
-
-def fill_pallor(foreground: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
-    """Fill holes that may be a red cell's pale centre, not the gaps enclosed by a ring of cells.
-
-    A ring with a narrow break counts as closed.
-    """
-    side = max(3, round(0.1 * diameter_px)) | 1
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    filled = foreground | _pallor(foreground, diameter_px)
-    closed = cv2.morphologyEx(filled.astype(np.uint8), cv2.MORPH_CLOSE, disc) > 0
-    centres = _pallor(closed, diameter_px)
-    rims = cv2.dilate(centres.astype(np.uint8), disc) > 0
-    return np.asarray(filled | centres | (rims & closed))
-
-
-def _pallor(foreground: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
-    """Return the gaps that are small enough, and round or tiny; the border may cut them."""
-    labels, stats = label_regions(~foreground, connectivity=4)
-    area = stats[:, cv2.CC_STAT_AREA]
-    cell_area = np.pi / 4 * diameter_px**2
-    box_area = stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]
-    fill = (area < _PALLOR_SHARE * cell_area) & (area > 0.6 * box_area)
-    fill |= area < 0.02 * cell_area
-    fill[0] = False
-    return np.asarray(fill[labels])
-
-
-def _is_round(stats: NDArray[np.int32], area: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether each component's box and filling are those of a disc."""
-    width, height = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
-    aspect = np.maximum(width, height) / np.minimum(width, height)
-    extent = area / (width * height)
-    low, high = _ROUND_EXTENT
-    return np.asarray((aspect < _ROUND_ASPECT) & (extent > low) & (extent < high) & (area >= 30))
-
-
-def _cut_by_border(stats: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Whether each component's box touches the border of an image of ``shape``."""
-    left, top = stats[:, cv2.CC_STAT_LEFT], stats[:, cv2.CC_STAT_TOP]
-    right, bottom = left + stats[:, cv2.CC_STAT_WIDTH], top + stats[:, cv2.CC_STAT_HEIGHT]
-    inside = (left > 0) & (top > 0) & (right < shape[1]) & (bottom < shape[0])
-    return np.asarray(~inside)

@@ -43,3 +43,19 @@ def inner_distance(pixels: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return each pixel's distance in pixels to the nearest one outside the mask, 0 outside."""
     distance = cv2.distanceTransform(pixels.astype(np.uint8), cv2.DIST_L2, 5)
     return np.asarray(distance, dtype=np.float32)
+
+
+def shrunk(pixels: NDArray[np.bool_], step: int) -> NDArray[np.float32]:
+    """Return the share of a mask in each block of ``step`` by ``step`` pixels, float32.
+
+    Rows and columns that fill no whole block are left out.
+
+    >>> shrunk(np.array([[True, False, True], [True, True, True]]), 2).tolist()
+    [[0.75]]
+    """
+    height, width = (side // step for side in pixels.shape)
+    whole = pixels[: height * step, : width * step].astype(np.float32)
+    if step == 1:
+        return whole
+    small = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, dtype=np.float32)

@@ -68,7 +68,9 @@ class Smear(Segmenter):
         cells = _nucleated_cells(stain, parts, diameter)
         platelets = _grown_platelets(stain, parts.platelets, cells > 0, diameter)
         plain = stain.foreground & (cells == 0) & (platelets == 0)
-        red_cells, touching = split_red_cells(plain, diameter)
+        red_cells, touching = split_red_cells(
+            plain, diameter, density=stain.density[..., 1], other=(cells > 0) | (platelets > 0)
+        )
         red_cells[(cells > 0) | (platelets > 0)] = 0
         return [
             *_cell_masks(cells, parts),

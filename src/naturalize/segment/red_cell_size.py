@@ -1,0 +1,142 @@
+"""How large the red cells of an image are."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from naturalize.segment.edges import Edges, outline_edges, votes
+from naturalize.segment.regions import inner_distance, label_regions, shrunk
+
+_ROUND_ASPECT = 1.35
+_ROUND_EXTENT = (0.68, 0.86)
+_NUCLEUS_AREAS = 1.8
+_CURVATURE_SHARE = 0.9
+_RANGE = (0.35, 1.5)
+_ROUND_FILL = 0.6
+_STEPS = 16
+_BLUR = 0.16
+_SIGMA = 0.04
+_SMOOTH = (0.25, 0.5, 0.25)
+_MIN_SIGMA = 0.7
+_LOW_PIXELS = 8
+_WORKING_SIDE = 160
+_LEAST_SHRUNK = 18
+
+
+def red_cell_diameter(
+    foreground: NDArray[np.bool_], nuclear: NDArray[np.bool_], bluish: NDArray[np.bool_]
+) -> float | None:
+    """Return the median diameter in pixels of the red cells, None where nothing tells it.
+
+    ``nuclear`` marks pixels of nuclei and platelets, ``bluish`` those that haemoglobin does not
+    colour, for sure or perhaps. The diameter is that at which the outline's inward directions meet
+    best, clumps included; whole single round cells of about that size make it more precise. The
+    thickness of what absorbs, and nuclei, say where to look for it. Large masks are shrunk first.
+    """
+    filled = _round_holes_filled(foreground)
+    step = max(1, min(foreground.shape) // _WORKING_SIDE)
+    if step > 1:
+        diameter = _diameter(*(shrunk(mask, step) for mask in (filled, nuclear, bluish)))
+        if diameter is not None and diameter > _LEAST_SHRUNK:
+            return float(step * diameter)
+    return _diameter(*(shrunk(mask, 1) for mask in (filled, nuclear, bluish)))
+
+
+def _diameter(
+    share: NDArray[np.float32], nuclear_share: NDArray[np.float32], bluish: NDArray[np.float32]
+) -> float | None:
+    """Return the diameter from the shares of pixels that masks cover, holes filled."""
+    filled, nuclear = share > 0.5, nuclear_share > 0.5
+    other = nuclear | (bluish > 0.5)
+    scale = max(
+        _typical_thickness(filled, nuclear),
+        _typical_thickness(filled, other),
+        0.7 * _nuclear_scale(nuclear),
+    )
+    if not 6 <= scale <= 0.9 * min(filled.shape):
+        return None
+    free = cv2.dilate(other.astype(np.uint8), np.ones((5, 5), np.uint8)) == 0
+    edges = outline_edges(share, free, max(_MIN_SIGMA, _SIGMA * scale))
+    if len(edges) < 2 * scale:
+        return scale
+    curved = _meeting_diameter(edges, scale, filled.shape) / _CURVATURE_SHARE
+    single = _round_diameters(filled, nuclear)
+    single = single[(single > 0.77 * curved) & (single < 1.35 * curved)]
+    return float(np.median(single)) if len(single) >= 2 else curved
+
+
+def _round_holes_filled(foreground: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Fill pale centres; the gaps between packed cells have too many corners to be any."""
+    labels, stats = label_regions(~foreground, connectivity=4)
+    box = stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]
+    fill = (stats[:, cv2.CC_STAT_AREA] > _ROUND_FILL * box) & ~_cut_by_border(stats, labels.shape)
+    fill[0] = False
+    return np.asarray(foreground | fill[labels])
+
+
+def _meeting_diameter(edges: Edges, scale: float, shape: tuple[int, ...]) -> float:
+    """Return the diameter of the circles that most of the edges agree on."""
+    low, high = _RANGE[0] * scale, _RANGE[1] * scale
+    pixel = max(1.0, low / _LOW_PIXELS)
+    size = (int((shape[0] + high) / pixel) + 2, int((shape[1] + high) / pixel) + 2)
+    diameters = np.geomspace(low, high, _STEPS)
+    agreement = []
+    for diameter in diameters:
+        agreed = votes(edges, diameter / 2, high / 2, size, pixel, _BLUR)
+        aim = (edges.points + edges.inward * np.float32(diameter / 2) + high / 2) / pixel
+        cells = np.floor(aim).astype(np.int64)
+        own = 1 / (np.pi * diameter)
+        agreement.append(float(agreed[cells[:, 0], cells[:, 1]].mean()) - own)
+    smooth = np.convolve(np.pad(agreement, 1, mode="edge"), _SMOOTH, mode="valid")
+    return float(diameters[int(np.argmax(smooth))])
+
+
+def _round_diameters(filled: NDArray[np.bool_], nuclear: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the diameters of whole single round regions without a nucleus."""
+    labels, stats = label_regions(filled)
+    area = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
+    nuclear_share = np.bincount(labels[nuclear], minlength=len(area)) / area
+    single = (nuclear_share < 0.05) & _is_round(stats, area) & ~_cut_by_border(stats, labels.shape)
+    return np.asarray(2 * np.sqrt(area[1:][single[1:]] / np.pi))
+
+
+def _nuclear_scale(nuclear: NDArray[np.bool_]) -> float:
+    """Return the red cell diameter at which the largest nucleus would have its usual size."""
+    _, stats = label_regions(nuclear)
+    largest = stats[1:, cv2.CC_STAT_AREA].max(initial=0)
+    return float(2 * np.sqrt(largest / np.pi / _NUCLEUS_AREAS))
+
+
+def _typical_thickness(filled: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    """Return the median width at the summits of what is ``filled`` but not near ``other``.
+
+    The median is weighted by area, so slivers hardly count.
+    """
+    around = cv2.dilate(other.astype(np.uint8), np.ones((7, 7), np.uint8))
+    depth = inner_distance(filled & (around == 0))
+    if depth.max() < 3:
+        return 0.0
+    side = round(0.6 * float(depth.max())) | 1
+    summits = (depth >= cv2.dilate(depth, np.ones((side, side), np.uint8))) & (depth >= 3)
+    widths = np.sort(2 * depth[summits].astype(np.float64))
+    weight = np.cumsum(widths**2)
+    return float(widths[np.searchsorted(weight, weight[-1] / 2)])
+
+
+def _is_round(stats: NDArray[np.int32], area: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether each component's box and filling are those of a disc."""
+    width, height = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
+    aspect = np.maximum(width, height) / np.minimum(width, height)
+    extent = area / (width * height)
+    low, high = _ROUND_EXTENT
+    return np.asarray((aspect < _ROUND_ASPECT) & (extent > low) & (extent < high) & (area >= 30))
+
+
+def _cut_by_border(stats: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Whether each component's box touches the border of an image of ``shape``."""
+    left, top = stats[:, cv2.CC_STAT_LEFT], stats[:, cv2.CC_STAT_TOP]
+    right, bottom = left + stats[:, cv2.CC_STAT_WIDTH], top + stats[:, cv2.CC_STAT_HEIGHT]
+    inside = (left > 0) & (top > 0) & (right < shape[1]) & (bottom < shape[0])
+    return np.asarray(~inside)
