@@ -127,8 +127,9 @@ def test_an_icc_profile_changes_no_value() -> None:
 @pytest.mark.parametrize("format_", ["GIF", "TIFF", "WEBP", "PNG"])
 def test_several_pages_are_refused(format_: str) -> None:
     data = saved(PICTURE, format_, save_all=True, append_images=[PICTURE.rotate(180)])
-    with pytest.raises(ImageError, match="a single picture"):
-        images.decode(data)
+    for read in (images.decode, images.decode_labels):
+        with pytest.raises(ImageError, match="a single picture"):
+            read(data)
 
 
 def test_a_jpeg_with_a_preview_is_its_first_picture() -> None:

@@ -59,8 +59,7 @@ def decode(data: bytes, *, name: str = "image") -> Rgb:
     :class:`NotAnImageError` when the bytes are of no known image format.
     """
     with _opened(data, name) as image:
-        if getattr(image, "is_animated", False) and image.format != "MPO":
-            raise ImageError(name, "a single picture", "several pages or frames")
+        _refuse_pages(image, name)
         turn = _UPRIGHT.get(_orientation(image))
         upright = image.transpose(turn) if turn is not None else image
         return _rgb(upright, name)
@@ -100,6 +99,7 @@ def encode_png(array: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
 def decode_labels(data: bytes, *, name: str = "label image") -> NDArray[np.int32]:
     """Decode a one-channel label image (PNG or TIFF, 8 or 16 bit) without touching its values."""
     with _opened(data, name) as image:
+        _refuse_pages(image, name)
         labels = np.asarray(image)
     if labels.ndim != 2:
         raise ImageError(name, "one channel", f"shape {labels.shape}")
@@ -133,6 +133,11 @@ def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
 
 def _too_large(name: str, got: str) -> ImageError:
     return ImageError(name, f"at most {MAX_PIXELS:,} pixels", got)
+
+
+def _refuse_pages(image: Image.Image, name: str) -> None:
+    if getattr(image, "is_animated", False) and image.format != "MPO":
+        raise ImageError(name, "a single picture", "several pages or frames")
 
 
 def _orientation(image: Image.Image) -> int:

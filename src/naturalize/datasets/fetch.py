@@ -16,6 +16,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -65,7 +66,9 @@ def fetch(
         folder.mkdir(parents=True, exist_ok=True)
         with _opened_part(file, folder) as part:
             steps = _transfer(part, patience or Patience())
-            for _ in track(steps, -(-(file.size or 0) // _MIB), f"{file.name} (MiB)"):
+            first = list(islice(steps, 1))  # only then is the length known
+            whole = track(chain(first, steps), (part.total or 0) // _MIB, f"{file.name} (MiB)")
+            for _ in whole:
                 pass
             part.finish(target)
     except OSError as error:
@@ -92,11 +95,10 @@ def _transfer(part: _Part, patience: Patience) -> Iterator[int]:
 
 def _receive(part: _Part, patience: Patience) -> Iterator[int]:
     """Ask for the rest once and yield the position after every block of it."""
-    yield part.position
     if part.position and part.position == part.file.size:
         return
     with get(part.file.url, headers=part.request(), stall_s=patience.stall_s) as reply:
-        total = part.settle(reply, patience)
+        total = part.total = part.settle(reply, patience)
         for block in reply.blocks() if reply.status != OUT_OF_RANGE else ():
             part.stream.write(block)
             yield part.position
@@ -115,6 +117,7 @@ class _Part:
     stream: BinaryIO
     path: Path
     note: Path
+    total: int | None = None
     validator: str | None = None
     mismatched: bool = False
 
@@ -210,7 +213,8 @@ def _opened_part(file: RemoteFile, folder: Path) -> Iterator[_Part]:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise InputError(str(path), "no other download writing it", "one at work") from error
-        part = _Part(file, stream, path, path.with_name(f"{path.name}.json"))
+        note = path.with_name(f"{path.name}.json")
+        part = _Part(file, stream, path, note, total=file.size)
         part.recall()
         yield part
 
