@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from naturalize.cli.options import AsJson, Out, Overwrite, Resume, counts_table, if_exists, tell
+from naturalize.cli.options import (
+    AsJson,
+    Out,
+    Overwrite,
+    Resume,
+    Workers,
+    counts_table,
+    if_exists,
+    tell,
+)
 from naturalize.progress import bar
 
 
@@ -15,11 +24,17 @@ def curate(
     dataset: Annotated[Path, typer.Argument(help="Folder written by import or phantom.")],
     out: Out,
     strict: Annotated[bool, typer.Option(help="Exit with 1 if anything was found.")] = False,
+    preset: Annotated[str, typer.Option(help="What drops an image: minimal.")] = "minimal",
+    workers: Workers = 2,
     resume: Resume = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find unreadable files, exact duplicates and contradicting labels; see findings.csv.
+    """Find what is wrong with a data set: findings.csv, one row each, with a reason.
+
+    Unreadable files, copies (exact, encoded again or turned), images of one slide region,
+    contradicting labels, poor focus and exposure, a source that gives the class away.
+    Images that show the same thing are grouped, so that a split keeps them on one side.
 
     Example: naturalize curate out/dataset -o out/curated
     """
@@ -27,7 +42,14 @@ def curate(
     from naturalize.curate.clean import curate as run
 
     mode = if_exists(resume, overwrite)
-    made = run(open_artefact(dataset, "dataset"), out, if_exists=mode, track=bar)
+    made = run(
+        open_artefact(dataset, "dataset"),
+        out,
+        preset=preset,
+        workers=workers,
+        if_exists=mode,
+        track=bar,
+    )
     found = counts_table("findings", made.summary["findings"], of="kind")
     tell(made, as_json, found, counts_table("kept", made.summary["counts"]))
     if strict and made.summary["findings"]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from naturalize.artefact import Artefact, Draft, IfExists, Request, build
-from naturalize.curate.duplicates import find_duplicates
+from naturalize.curate.find_all import find_all
 from naturalize.curate.finding import TABLE, Finding, findings_table
-from naturalize.curate.unreadable import find_unreadable
+from naturalize.curate.leak_groups import leak_groups
 from naturalize.datasets.manifest import (
     SAMPLES,
     SET_ASIDE,
@@ -20,27 +19,37 @@ from naturalize.datasets.manifest import (
     samples_table,
 )
 from naturalize.datasets.sample import Sample
+from naturalize.errors import InputError
 from naturalize.progress import Track, quiet
 
-CHUNK = 200
-DROPPED = ("unreadable", "not_an_image", "label_conflict")
+PRESETS: dict[str, tuple[str, ...]] = {
+    "minimal": ("unreadable", "not_an_image", "label_conflict"),
+}
 
 
 def curate(
-    dataset: Artefact, out: Path, *, if_exists: IfExists = "refuse", track: Track = quiet
+    dataset: Artefact,
+    out: Path,
+    *,
+    preset: str = "minimal",
+    workers: int = 1,
+    if_exists: IfExists = "refuse",
+    track: Track = quiet,
 ) -> Artefact:
     """Write a ``curated`` artefact: ``findings.csv`` and the samples that are left.
 
-    Images that cannot be read and copies that contradict each other are dropped; exact duplicates
-    of one class stay and share a group, so that no split can part them.
+    ``preset`` is a key of :data:`PRESETS`; it says which kinds of finding drop an image. Copies,
+    near-duplicates and images of one slide region stay and share a group, so that no split can
+    part them. The number of ``workers`` changes the time, not the result.
     """
+    if preset not in PRESETS:
+        raise InputError("--preset", " or ".join(PRESETS), preset)
     manifest = Manifest.load(dataset)
 
     def write(draft: Draft) -> None:
-        findings = [*_not_images(dataset), *_unreadable(draft, manifest, track)]
-        bad = {finding.path for finding in findings}
-        findings += find_duplicates(s for s in manifest.samples if s.id not in bad)
-        kept = regroup(manifest.samples, findings)
+        findings = _not_images(dataset)
+        findings += find_all(manifest, draft, workers=workers, track=track)
+        kept = regroup(manifest.samples, findings, dropping=PRESETS[preset])
         draft.write(TABLE, findings_table(findings))
         draft.write(SAMPLES, samples_table(kept))
         counts = Counter(sample.label for sample in kept)
@@ -50,17 +59,21 @@ def curate(
             counts={label: counts[label] for label in manifest.classes},
             findings=dict(Counter(finding.kind for finding in findings)),
             dropped=len(manifest.samples) - len(kept),
+            groups=len({sample.group for sample in kept}),
         )
 
-    return build(out, Request("curated", inputs={"dataset": dataset}), write, if_exists=if_exists)
+    request = Request("curated", {"preset": preset}, {"dataset": dataset})
+    return build(out, request, write, if_exists=if_exists)
 
 
-def regroup(samples: Sequence[Sample], findings: Sequence[Finding]) -> tuple[Sample, ...]:
-    """Return the samples no finding drops, duplicates carrying the group of their first copy."""
-    dropped = {finding.path for finding in findings if finding.kind in DROPPED}
-    first = {f.path: f.other_path for f in findings if f.kind == "duplicate"}
+def regroup(
+    samples: Sequence[Sample], findings: Sequence[Finding], *, dropping: Collection[str]
+) -> tuple[Sample, ...]:
+    """Return the samples no finding of a kind in ``dropping`` names, with their leak groups."""
+    dropped = {finding.path for finding in findings if finding.kind in dropping}
+    groups = leak_groups(samples, findings)
     return tuple(
-        sample.model_copy(update={"group": first.get(sample.id, sample.group)})
+        sample.model_copy(update={"group": groups[sample.id]})
         for sample in samples
         if sample.id not in dropped
     )
@@ -74,20 +87,3 @@ def _not_images(dataset: Artefact) -> list[Finding]:
         for row in rows
         if row["kind"] in {"not_an_image", "unreadable"}
     ]
-
-
-def _unreadable(draft: Draft, manifest: Manifest, track: Track) -> list[Finding]:
-    """Decode every image, remembering finished chunks for a resumed run."""
-    samples = manifest.samples
-    findings: list[Finding] = []
-    starts = range(0, len(samples), CHUNK)
-    for start in track(starts, len(starts), f"curate ({CHUNK} images a step)"):
-
-        def decode(start: int = start) -> str:
-            chunk = samples[start : start + CHUNK]
-            found = [find_unreadable(manifest.root, sample) for sample in chunk]
-            return json.dumps([f.model_dump() for f in found if f is not None])
-
-        text = draft.remember(f"decoded-{start}.json", decode)
-        findings += [Finding(**fields) for fields in json.loads(text)]
-    return findings

@@ -9,7 +9,17 @@ from pydantic import BaseModel, ConfigDict
 
 from naturalize.datasets.manifest import write_table
 
-FindingKind = Literal["unreadable", "not_an_image", "duplicate", "label_conflict"]
+FindingKind = Literal[
+    "unreadable",
+    "not_an_image",
+    "duplicate",
+    "near_duplicate",
+    "same_field",
+    "label_conflict",
+    "focus",
+    "exposure",
+    "source",
+]
 TABLE = "findings.csv"
 
 
