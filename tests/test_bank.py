@@ -7,6 +7,7 @@ import io
 import re
 import shutil
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,8 @@ from naturalize.datasets.manifest import read_sample, read_table
 from naturalize.datasets.phantom import load_masks
 from naturalize.datasets.sample import Sample
 from naturalize.errors import ImageError, InputError
-from naturalize.segment import Smear
+from naturalize.images import Rgb
+from naturalize.segment import Mask, Segmenter, Smear
 from naturalize.split.split import RealSplit
 
 
@@ -204,6 +206,27 @@ def test_the_segmenter_and_its_parameters_are_part_of_the_request(
     assert make_bank(split, bank.path, segmenter=Smear(), if_exists="resume").id == bank.id
     with pytest.raises(InputError, match="the same inputs, parameters and seed"):
         make_bank(split, bank.path, segmenter=Smear(microns_per_px=0.1), if_exists="resume")
+
+
+@dataclass(frozen=True)
+class Blind(Segmenter):
+    """Finds nothing."""
+
+    patience: int = 3
+
+    def segment(self, rgb: Rgb) -> list[Mask]:
+        return []
+
+
+def test_a_segmenter_of_ones_own_tells_its_parameters() -> None:
+    assert Blind().parameters() == {"patience": 3}
+    assert Blind().segment_all([np.zeros((9, 9, 3), np.uint8)] * 2) == [[], []]
+
+
+def test_without_any_cell_the_error_says_why(split: Artefact, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none that could be cut among .* no nucleated cell"):
+        make_bank(split, tmp_path / "x", segmenter=Blind())
+    assert not (tmp_path / "x").exists()
 
 
 def test_masks_and_a_segmenter_exclude_each_other(split: Artefact, tmp_path: Path) -> None:

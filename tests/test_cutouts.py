@@ -175,6 +175,11 @@ def test_sizes_are_judged_within_kind_and_class() -> None:
     assert refusals["small"].detail == "0.30 of the median area of EO"
 
 
+def test_platelets_may_be_large_but_specks_are_none() -> None:
+    platelets = cells("PLT", "", *[100] * 9, 40, 350)
+    assert {n: r.reason for n, r in triage_areas(platelets).items()} == {"PLT9": "too small"}
+
+
 def test_a_class_of_few_is_judged_by_its_kind() -> None:
     many = cells("WBC", "EO", *[100] * 20)
     rare = cells("WBC", "ERB", 30, 2, 900)

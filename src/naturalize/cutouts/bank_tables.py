@@ -79,10 +79,11 @@ def write_tables(draft: Draft, records: list[Record], classes: tuple[str, ...]) 
         if row[0] in refusals
     ]
     plates = sum(record["donor"][-3] > 0 for record in records)
+    reasons = Counter(f"{row[1]}: {row[2]}" for row in turned_down)
     if not plates or not any(row[2] for row in kept):
-        raise InputError(
-            "split", "images with cells on a plain light slide", "none that could be cut"
-        )
+        seen = ", ".join(f"{reason} ({n:,})" for reason, n in reasons.most_common(3))
+        what = f"none that could be cut among {len(records):,} ({seen or 'nothing found'})"
+        raise InputError("split", "images with cells on a plain light slide", what)
     draft.write(CUTOUTS, write_table(CUTOUT_COLUMNS, kept))
     draft.write(DONORS, write_table(DONOR_COLUMNS, (record["donor"] for record in records)))
     draft.write(TURNED_DOWN, write_table(TURNED_DOWN_COLUMNS, turned_down))
@@ -94,7 +95,7 @@ def write_tables(draft: Draft, records: list[Record], classes: tuple[str, ...]) 
         subjects={label: subjects[label] for label in classes},
         bystanders=dict(sorted(Counter(row[1] for row in kept if not row[2]).items())),
         plates=plates,
-        turned_down=dict(Counter(f"{row[1]}: {row[2]}" for row in turned_down).most_common()),
+        turned_down=dict(reasons.most_common()),
     )
 
 

@@ -19,7 +19,7 @@ SPOILED = ("two nuclei", "overlap")
 AREA_RANGE: dict[Kind, tuple[float, float]] = {
     "WBC": (0.4, 2.2),
     "RBC": (0.4, 2.2),
-    "PLT": (0.2, 4),
+    "PLT": (0.5, 4),
 }
 """Allowed area relative to the median of the same kind and class."""
 WIDE_AREA_RANGE = (0.2, 4.0)
