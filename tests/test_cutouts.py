@@ -150,6 +150,11 @@ def test_triage_gives_its_reason(mask: Mask, reason: str | None) -> None:
     assert (refusal and refusal.reason) == reason
 
 
+def test_figures_of_a_segmenter_do_not_make_a_reason_of_its_own() -> None:
+    refusal = triage(replace(ROUND, reasons=("disagrees with smear (IoU 0.62)",)))
+    assert refusal == Refusal("disagrees with smear", "IoU 0.62")
+
+
 def test_overlapping_cells_of_a_phantom_are_turned_down(dataset: Artefact) -> None:
     reasons = Counter(
         refusal.reason if (refusal := triage(mask)) else ""

@@ -33,7 +33,7 @@ CELLS = 90
 """Pictures of subjects on the page, shared among the classes."""
 BYSTANDERS = 12
 PLATES = 12
-REFUSED = 6
+REFUSED, MOST_REASONS = 6, 30
 _PAIR_PX, _SINGLE_PX = 176, 114
 T = TypeVar("T")
 
@@ -176,7 +176,8 @@ def _refused(refused: Sequence[TurnedDown], pictures: _Pictures) -> tuple[Block,
     for item in refused:
         groups[item.kind, item.refusal.reason].append(item)
     blocks: list[Block] = []
-    for kind, reason in _ordered({key: len(items) for key, items in groups.items()}):
+    counts = Counter({key: len(items) for key, items in groups.items()})
+    for kind, reason in _ordered(dict(counts.most_common(MOST_REASONS))):
         items = groups[kind, reason]
         tiles = [pictures.refused(i) for i in _drawn(f"{kind} {reason}", items, REFUSED)]
         heading = f"{_NAMES[kind]}, {reason}: {len(tiles)} of {len(items):,}"

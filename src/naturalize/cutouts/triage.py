@@ -65,7 +65,8 @@ def triage(mask: Mask) -> Refusal | None:
     """Return why the mask alone rules a cutout out, or None.
 
     A nucleated cell or platelet that touches another object may stay: the rim of a cutout keeps
-    clear of neighbours. A red cell cut from a clump may not: its outline there is a guess.
+    clear of neighbours. A red cell cut from a clump may not: its outline there is a guess. Figures
+    in brackets after a segmenter's reason become the detail.
     """
     if mask.touches_border:
         return Refusal("border")
@@ -73,7 +74,8 @@ def triage(mask: Mask) -> Refusal | None:
         if reason in mask.reasons:
             return Refusal(reason)
     if mask.kind == "RBC" and mask.reasons:
-        return Refusal(mask.reasons[0])
+        reason, _, figures = mask.reasons[0].partition(" (")
+        return Refusal(reason, figures.removesuffix(")"))
     if mask.score < MIN_SCORE[mask.kind]:
         return Refusal("low score", f"{mask.score:.2f}, {MIN_SCORE[mask.kind]} is needed")
     filled, needed = solidity(mask.pixels), MIN_SOLIDITY[mask.kind]
