@@ -16,6 +16,11 @@ _LOBE_GAP = 0.45
 _LARGE_GAP = 0.2
 _MAX_SPAN = 2.4
 _PALER = 0.62
+_PALER_APART = 0.78
+_APART = 0.7
+_GRAIN = 0.05
+_CHROMATIN = 0.63
+_BLACK = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +29,10 @@ class PurpleParts:
 
     nuclei: NDArray[np.int32]
     platelets: NDArray[np.int32]
+
+    def window(self, place: tuple[slice, slice]) -> PurpleParts:
+        """Return the parts at ``place`` (rows, columns)."""
+        return PurpleParts(self.nuclei[place], self.platelets[place])
 
 
 def nuclear_pixels(stain: Stain) -> NDArray[np.bool_]:
@@ -47,7 +56,8 @@ def find_nuclei(stain: Stain, nuclear: NDArray[np.bool_], diameter_px: float) ->
     that of a red cell.
     """
     parts = _solid_parts(
-        _without_cytoplasm(nuclear, stain.density[..., 1], diameter_px), diameter_px
+        _without_cytoplasm(nuclear, stain.density[..., 1].clip(max=_BLACK), diameter_px),
+        diameter_px,
     )
     labels, stats = label_regions(parts)
     area = stats[:, cv2.CC_STAT_AREA] / (np.pi / 4 * diameter_px**2)
@@ -91,7 +101,7 @@ def _without_cytoplasm(
     A second Otsu threshold within each part, on values smoothed beyond the texture of chromatin.
     """
     inside = nuclear.astype(np.float32)
-    sigma = 0.05 * diameter_px
+    sigma = _GRAIN * diameter_px
     weight = cv2.GaussianBlur(inside, (0, 0), sigma)
     level = cv2.GaussianBlur(green * inside, (0, 0), sigma) / np.maximum(weight, 1e-6)
     labels, _ = label_regions(nuclear)
@@ -102,9 +112,18 @@ def _without_cytoplasm(
         if values.size < 0.1 * diameter_px**2:
             continue
         pale = values <= _otsu(values)
-        if 0.05 < pale.mean() < 0.9 and values[pale].mean() < _PALER * values[~pale].mean():
+        if 0.05 < pale.mean() < 0.9 and _is_cytoplasm(values[pale], values[~pale]):
             kept[box][part] = ~pale
     return kept
+
+
+def _is_cytoplasm(pale: NDArray[np.float32], dark: NDArray[np.float32]) -> bool:
+    """Whether the paler of two classes of pixels is cytoplasm, not the paler part of a nucleus."""
+    ratio = float(pale.mean() / dark.mean())
+    both = np.concatenate([pale, dark])
+    within = (pale.size * pale.var() + dark.size * dark.var()) / both.size
+    separability = 1 - float(within / both.var())
+    return ratio < _PALER or (ratio < _PALER_APART and separability > _APART)
 
 
 def _solid_parts(nuclear: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
@@ -180,16 +199,21 @@ def _slide_between(stain: Stain, start: NDArray[np.float64], end: NDArray[np.flo
 def _is_nucleus(pixels: NDArray[np.bool_], stain: Stain, diameter_px: float) -> bool:
     """Whether a purple part is a nucleus, not a platelet.
 
-    Nothing but chromatin absorbs four fifths of the green light; paler nuclei are larger than
-    platelets; and in weakly stained images chromatin is bluer than platelets. Optical density does
-    not depend on the light, so these limits hold across scanners.
+    A nucleus is large, or as dense as only chromatin is, or both by half. What counts as dense lies
+    between the absolute, since optical density does not depend on the light, and the image's own
+    red cells, since slides are stained more and less. In weakly stained images chromatin is bluer
+    than platelets.
     """
     area = float(np.count_nonzero(pixels) / (np.pi / 4 * diameter_px**2))
     density = float(np.median(stain.density[..., 1][pixels]))
-    blueness = float(np.median(stain.purple[pixels])) / max(density, 0.01)
-    if area > 1.38 or area * density > 0.6 or (area > 0.45 and blueness > 0.52):
+    purple = float(np.median(stain.purple[pixels]))
+    unit = stain.red_cell_density
+    if area > 1.0 or area * density**2 > _CHROMATIN * unit**0.5:
         return True
-    return area > 0.2 and (density > 0.72 or blueness > 0.65)
+    if area > 0.5 and area * purple > 1.3 * unit:
+        return True
+    blueness = purple / max(density, 0.01)
+    return (area > 0.45 and blueness > 0.52) or (area > 0.2 and (density > 0.72 or blueness > 0.65))
 
 
 def _otsu(values: NDArray[np.float32]) -> float:

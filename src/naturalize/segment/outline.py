@@ -7,13 +7,12 @@ segmentation with active contours", Signal Processing 71, 1998.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from naturalize.segment.regions import fill_holes, inner_distance, label_regions
+from naturalize.segment.cytoplasm import Likeness
+from naturalize.segment.regions import fill_holes, label_regions
 from naturalize.segment.stain import Stain
 
 _DIRECTIONS = 72
@@ -24,26 +23,26 @@ _TURN_COST = 0.25
 _EDGE_GAIN = 2.5
 _EDGE_CAP = 0.6
 _AFAR = 0.25
-_HAEMOGLOBIN_PURPLE = 0.12
 
 
 def outline_cell(
     stain: Stain,
     nucleus: NDArray[np.bool_],
     other_nuclei: NDArray[np.bool_],
+    distance: NDArray[np.float32],
+    likeness: Likeness,
     diameter_px: float,
 ) -> NDArray[np.bool_]:
     """Return the pixels of the cell around ``nucleus``, nucleus included; bool (height, width).
 
-    ``other_nuclei`` marks pixels that belong to other cells for sure; ``diameter_px`` is that of a
-    red cell.
+    ``distance`` is that to the nucleus in pixels; ``other_nuclei`` marks pixels that belong to
+    other cells for sure; ``diameter_px`` is that of a red cell.
     """
     centre = np.argwhere(nucleus).mean(axis=0)
     step = diameter_px / _STEPS_PER_DIAMETER
     rows, columns = _rays(centre, step)
-    distance = inner_distance(~nucleus)
     density = _sampled(stain.density, rows, columns)
-    evidence = _likeness(stain, distance, other_nuclei, diameter_px).of(density)
+    evidence = likeness.of(density)
     evidence -= _AFAR * _sampled(distance, rows, columns) / diameter_px
     for mask, value in ((~stain.foreground, -1.0), (other_nuclei, -2.0), (nucleus, 3.0)):
         evidence[_sampled(mask.astype(np.uint8), rows, columns, cv2.INTER_NEAREST) > 0] = value
@@ -77,64 +76,6 @@ def best_closed_path(gain: NDArray[np.float32]) -> NDArray[np.int64]:
         path[turn - 1] = came[turn, path[turn]]
     middle = n_directions // 2
     return np.roll(path[middle : middle + n_directions], middle)
-
-
-@dataclass(frozen=True, eq=False)
-class _Likeness:
-    """A linear discriminant of optical densities: cytoplasm above 0, red cell below."""
-
-    weights: NDArray[np.float32]
-    offset: float
-
-    def of(self, density: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return between -0.4 (red cell) and 1 (cytoplasm); 0.3 where they look alike."""
-        likelihood = density @ self.weights + np.float32(self.offset)
-        return np.asarray(0.3 + 0.7 * np.tanh(likelihood), dtype=np.float32)
-
-
-def _likeness(
-    stain: Stain,
-    distance: NDArray[np.float32],
-    other_nuclei: NDArray[np.bool_],
-    diameter_px: float,
-) -> _Likeness:
-    """Learn from this image how cytoplasm and red cells differ.
-
-    What lies right beside the nucleus teaches cytoplasm, what lies far from it red cells; where
-    the two look alike, as in erythroblasts, the answer stays undecided. ``distance`` is that to
-    the nucleus in pixels.
-    """
-    usable = stain.foreground & ~other_nuclei
-    haemoglobin = stain.purple < _HAEMOGLOBIN_PURPLE * stain.density[..., 1]
-    near = usable & (distance > 0.06 * diameter_px) & (distance < 0.22 * diameter_px)
-    own = near & ~haemoglobin
-    if np.count_nonzero(own) > 0.25 * np.count_nonzero(near):
-        near = own
-    far = usable & (distance > 0.5 * diameter_px) & haemoglobin
-    if np.count_nonzero(near) < 20 or np.count_nonzero(far) < 50:
-        return _Likeness(np.zeros(3, dtype=np.float32), 0.4)
-    one, other = _some(stain.density, near), _some(stain.density, far)
-    mean_one, mean_other = np.median(one, axis=0), np.median(other, axis=0)
-    floor = (0.1 * stain.red_cell_density) ** 2 * np.eye(3)
-    pooled = (_scatter(one, mean_one) + _scatter(other, mean_other)) / 2 + floor
-    weights = np.linalg.solve(pooled, mean_one - mean_other)
-    offset = -float((mean_one + mean_other) @ weights) / 2
-    return _Likeness(weights.astype(np.float32), offset)
-
-
-def _some(density: NDArray[np.float32], where: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return the densities (n, 3) of at most about 1,000 pixels."""
-    rows, columns = np.nonzero(where)
-    step = 1 + rows.size // 1000
-    return density[rows[::step], columns[::step]]
-
-
-def _scatter(values: NDArray[np.float32], mean: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the covariance of (n, 3) values about ``mean``, the farthest tenth left out."""
-    off = (values - mean).astype(np.float64)
-    length = (off**2).sum(axis=1)
-    off = off[length <= np.quantile(length, 0.9)]
-    return np.asarray(off.T @ off / max(len(off), 1))
 
 
 def _rays(

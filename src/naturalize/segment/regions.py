@@ -59,3 +59,13 @@ def shrunk(pixels: NDArray[np.bool_], step: int) -> NDArray[np.float32]:
         return whole
     small = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
     return np.asarray(small, dtype=np.float32)
+
+
+def solidity(pixels: NDArray[np.bool_]) -> float:
+    """Return the share of its convex hull that a region of ``pixels`` (height, width) fills."""
+    contours, _ = cv2.findContours(
+        pixels.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
+    outline = max(contours, key=len)
+    hull = cv2.contourArea(cv2.convexHull(outline))
+    return float(cv2.contourArea(outline) / hull) if hull else 0.0

@@ -13,10 +13,10 @@ from naturalize.errors import InputError
 from naturalize.geometry import Box
 from naturalize.images import Rgb
 from naturalize.segment.mask import Kind, Mask
+from naturalize.segment.nucleated_cells import find_cells
 from naturalize.segment.nucleus import PurpleParts, find_nuclei, nuclear_pixels
-from naturalize.segment.outline import outline_cell
 from naturalize.segment.red_cells import red_cell_diameter, split_red_cells
-from naturalize.segment.regions import inner_distance, label_regions
+from naturalize.segment.regions import label_regions, solidity
 from naturalize.segment.segmenter import Segmenter
 from naturalize.segment.stain import Stain, measure_stain
 
@@ -65,7 +65,7 @@ class Smear(Segmenter):
         diameter = red_cell_diameter(stain.foreground, nuclear, stain.bluish)
         diameter = diameter or self._usual_diameter(rgb)
         parts = find_nuclei(stain, nuclear, diameter)
-        cells = _nucleated_cells(stain, parts, diameter)
+        cells = find_cells(stain, parts, diameter)
         platelets = _grown_platelets(stain, parts.platelets, cells > 0, diameter)
         plain = stain.foreground & (cells == 0) & (platelets == 0)
         red_cells, touching = split_red_cells(
@@ -83,21 +83,6 @@ class Smear(Segmenter):
         if self.microns_per_px is not None:
             return float(RED_CELL_MICRONS / self.microns_per_px)
         return float(_FALLBACK_DIAMETER * min(rgb.shape[:2]))
-
-
-def _nucleated_cells(stain: Stain, parts: PurpleParts, diameter_px: float) -> NDArray[np.int32]:
-    """Return cells as labels, numbered as their nuclei; a shared pixel goes to the nearer one."""
-    labels = np.zeros_like(parts.nuclei)
-    nearest = np.full(labels.shape, np.inf, dtype=np.float32)
-    for number in range(1, int(parts.nuclei.max()) + 1):
-        nucleus = parts.nuclei == number
-        others = (parts.nuclei > 0) & ~nucleus
-        pixels = outline_cell(stain, nucleus, others, diameter_px)
-        distance = inner_distance(~nucleus)
-        closer = pixels & (distance < nearest)
-        labels[closer] = number
-        nearest[closer] = distance[closer]
-    return labels
 
 
 def _cell_masks(cells: NDArray[np.int32], parts: PurpleParts) -> list[Mask]:
@@ -157,20 +142,10 @@ def _mask(
     top, left = window[0].start + inner.top, window[1].start + inner.left
     box = Box(top, left, inner.height, inner.width)
     pixels = piece[inner.slices]
-    nucleus = None if nuclei is None else (nuclei[box.slices] == number) & pixels
+    nucleus = None if nuclei is None else (nuclei[box.slices] > 0) & pixels
     height, width = labels.shape
     border = top == 0 or left == 0 or box.bottom == height or box.right == width
-    return Mask(kind, box, pixels.copy(), nucleus, _solidity(pixels), border, reasons)
-
-
-def _solidity(pixels: NDArray[np.bool_]) -> float:
-    """Return the share of the convex hull that the pixels fill."""
-    contours, _ = cv2.findContours(
-        pixels.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-    )
-    outline = max(contours, key=len)
-    hull = cv2.contourArea(cv2.convexHull(outline))
-    return float(cv2.contourArea(outline) / hull) if hull else 0.0
+    return Mask(kind, box, pixels.copy(), nucleus, solidity(pixels), border, reasons)
 
 
 def _largest_piece(pixels: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Box]:

@@ -7,7 +7,7 @@ nuclei, and hardly any red cell, whatever the scanner's brightness.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -18,8 +18,11 @@ from naturalize.images import Rgb
 
 _MIN_DENSITY = 0.02
 _COHERENT_SHARE = 0.3
-_FOREGROUND_SHARE = 0.3
+FOREGROUND_SHARE = 0.3
+"""Density of the foreground at least, in units of the red cells' own."""
+_FAINT_SHARE = 0.15
 _MAX_HAEMOGLOBIN_RATIO = 1.2
+_NUCLEAR_DEPTH = 2.5
 _BLUISH = 0.22
 
 
@@ -31,12 +34,24 @@ class Stain:
     ``foreground`` bool (height, width), every pixel that is not bare slide; ``purple`` float32
     (height, width), the density that haemoglobin cannot explain; ``red_cell_density`` the median
     green density of the foreground that is not purple, the unit other densities are told in.
+    ``faint`` adds to the foreground what is paler yet, down to the noise of the slide.
     """
 
     density: NDArray[np.float32]
     foreground: NDArray[np.bool_]
     purple: NDArray[np.float32]
     red_cell_density: float
+    faint: NDArray[np.bool_]
+
+    def window(self, place: tuple[slice, slice]) -> Stain:
+        """Return the part of the image at ``place`` (rows, columns)."""
+        return replace(
+            self,
+            density=self.density[place],
+            foreground=self.foreground[place],
+            purple=self.purple[place],
+            faint=self.faint[place],
+        )
 
     @property
     def bluish(self) -> NDArray[np.bool_]:
@@ -58,13 +73,30 @@ def measure_stain(rgb: Rgb) -> Stain | None:
     if np.count_nonzero(stained) < 20:
         return None
     sparse = np.flatnonzero(stained)[:: 1 + np.count_nonzero(stained) // 5000]
-    ratio = float(np.percentile(red.flat[sparse] / (blue.flat[sparse] + 0.01), 30))
-    purple = red - min(max(ratio, 0.0), _MAX_HAEMOGLOBIN_RATIO) * blue
+    purple = red - _haemoglobin_ratio(density.reshape(-1, 3)[sparse]) * blue
     shades = purple.flat[sparse]
     plain = shades < 0.25 * np.percentile(shades, 98)
     unit = float(np.median(green.flat[sparse[plain if plain.any() else ...]]))
-    foreground = ~background & (np.maximum(np.maximum(red, green), blue) > _FOREGROUND_SHARE * unit)
-    return Stain(density, _cleaned(foreground), purple, unit)
+    deepest = np.maximum(np.maximum(red, green), blue)
+    foreground = ~background & (deepest > FOREGROUND_SHARE * unit)
+    faint = ~background & (deepest > _FAINT_SHARE * unit)
+    return Stain(density, _cleaned(foreground), purple, unit, _cleaned(faint))
+
+
+def _haemoglobin_ratio(density: NDArray[np.float32]) -> float:
+    """Return the ratio of red to blue density in red cells, from densities (n, 3) of all stain.
+
+    Red cells have the lowest ratio and are most of the stain; where they are few, a nucleus, dark
+    as nothing else, tells the stain's colour, and its ratio is over twice that of red cells.
+    """
+    ratio = density[:, 0] / (density[:, 2] + np.float32(0.01))
+    usual = max(float(np.percentile(ratio, 30)), 0.0)
+    green = density[:, 1]
+    dark = green > np.percentile(green, 97)
+    if dark.sum() < 10 or np.median(green[dark]) < _NUCLEAR_DEPTH * np.median(green):
+        return min(usual, _MAX_HAEMOGLOBIN_RATIO)
+    nuclear = float(np.median(ratio[dark]))
+    return min(usual, nuclear / 2) if nuclear > 0 else usual
 
 
 def _is_coherent(background: NDArray[np.bool_]) -> bool:

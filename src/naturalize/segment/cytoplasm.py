@@ -1,0 +1,101 @@
+"""Cytoplasm told apart from red cells by its colour, learnt from the image at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from naturalize.segment.regions import label_regions, solidity
+from naturalize.segment.stain import Stain
+
+UNDECIDED = 0.3
+"""Likeness of a colour that cytoplasm and red cells share."""
+_HAEMOGLOBIN_PURPLE = 0.12
+_OWN_SHARE = 0.12
+_LONE_AREA = 6.0
+_LONE_SOLIDITY = 0.85
+
+
+@dataclass(frozen=True, eq=False)
+class Likeness:
+    """A linear discriminant of optical densities: cytoplasm above :data:`UNDECIDED`."""
+
+    weights: NDArray[np.float32]
+    offset: float
+
+    def of(self, density: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return from -0.4 (red cell) to 1 (cytoplasm) for densities (..., 3), float32 (...)."""
+        likelihood = density @ self.weights + np.float32(self.offset)
+        return np.asarray(UNDECIDED + 0.7 * np.tanh(likelihood), dtype=np.float32)
+
+
+def learn_likeness(
+    stain: Stain,
+    distance: NDArray[np.float32],
+    other_nuclei: NDArray[np.bool_],
+    diameter_px: float,
+) -> Likeness:
+    """Learn from one image how the cytoplasm around one nucleus and red cells differ.
+
+    What lies right beside the nucleus teaches cytoplasm, what lies far from it red cells; where
+    the two look alike, as in erythroblasts, the answer stays undecided. ``distance`` is that to
+    the nucleus in pixels, ``diameter_px`` that of a red cell; ``other_nuclei`` marks pixels that
+    belong to other cells.
+    """
+    usable = stain.foreground & ~other_nuclei
+    haemoglobin = stain.purple < _HAEMOGLOBIN_PURPLE * stain.density[..., 1]
+    near = usable & (distance > 0.06 * diameter_px) & (distance < 0.22 * diameter_px)
+    own = near & ~haemoglobin
+    if np.count_nonzero(own) > _OWN_SHARE * np.count_nonzero(near):
+        near = own
+    far = _red_cells(
+        usable & (distance > 0.5 * diameter_px) & haemoglobin, stain, distance, diameter_px
+    )
+    if np.count_nonzero(near) < 20 or np.count_nonzero(far) < 50:
+        return Likeness(np.zeros(3, dtype=np.float32), 0.4)
+    one, other = _some(stain.density, near), _some(stain.density, far)
+    mean_one, mean_other = np.median(one, axis=0), np.median(other, axis=0)
+    floor = (0.1 * stain.red_cell_density) ** 2 * np.eye(3)
+    pooled = (_scatter(one, mean_one) + _scatter(other, mean_other)) / 2 + floor
+    weights = np.linalg.solve(pooled, mean_one - mean_other)
+    offset = -float((mean_one + mean_other) @ weights) / 2
+    return Likeness(weights.astype(np.float32), offset)
+
+
+def _red_cells(
+    far: NDArray[np.bool_],
+    stain: Stain,
+    distance: NDArray[np.float32],
+    diameter_px: float,
+) -> NDArray[np.bool_]:
+    """Return which of the pixels ``far`` from a nucleus surely show red cells.
+
+    Those not connected with it, if there are any; where the cell lies alone there are none.
+    """
+    labels, stats = label_regions(stain.foreground)
+    own = int(np.bincount(labels[distance == 0]).argmax())
+    apart: NDArray[np.bool_] = far & (labels != own)
+    if np.count_nonzero(apart) > 0.05 * diameter_px**2:
+        return apart
+    left, top, width, height, area = (int(value) for value in stats[own])
+    bottom, right = top + height, left + width
+    whole = left > 0 and top > 0 and bottom < far.shape[0] and right < far.shape[1]
+    lone = whole and area < _LONE_AREA * diameter_px**2
+    return apart if lone and solidity(labels == own) > _LONE_SOLIDITY else far
+
+
+def _some(density: NDArray[np.float32], where: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the densities (n, 3) of at most about 1,000 pixels."""
+    rows, columns = np.nonzero(where)
+    step = 1 + rows.size // 1000
+    return density[rows[::step], columns[::step]]
+
+
+def _scatter(values: NDArray[np.float32], mean: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the covariance of (n, 3) values about ``mean``, the farthest tenth left out."""
+    off = (values - mean).astype(np.float64)
+    length = (off**2).sum(axis=1)
+    off = off[length <= np.quantile(length, 0.9)]
+    return np.asarray(off.T @ off / max(len(off), 1))
