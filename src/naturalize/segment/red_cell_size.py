@@ -15,6 +15,7 @@ _NUCLEUS_AREAS = 1.8
 _CURVATURE_SHARE = 0.9
 _RANGE = (0.35, 1.5)
 _ROUND_FILL = 0.6
+_DOUBT = 0.8
 _STEPS = 16
 _BLUR = 0.16
 _SIGMA = 0.04
@@ -77,7 +78,11 @@ def _round_holes_filled(foreground: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _meeting_diameter(edges: Edges, scale: float, shape: tuple[int, ...]) -> float:
-    """Return the diameter of the circles that most of the edges agree on."""
+    """Return the diameter of the circles that most of the edges agree on.
+
+    ``scale`` is a first guess, wrong by a factor of ``exp(_DOUBT)`` now and then: it decides where
+    the edges hardly do.
+    """
     low, high = _RANGE[0] * scale, _RANGE[1] * scale
     pixel = max(1.0, low / _LOW_PIXELS)
     size = (int((shape[0] + high) / pixel) + 2, int((shape[1] + high) / pixel) + 2)
@@ -90,7 +95,8 @@ def _meeting_diameter(edges: Edges, scale: float, shape: tuple[int, ...]) -> flo
         own = 1 / (np.pi * diameter)
         agreement.append(float(agreed[cells[:, 0], cells[:, 1]].mean()) - own)
     smooth = np.convolve(np.pad(agreement, 1, mode="edge"), _SMOOTH, mode="valid")
-    return float(diameters[int(np.argmax(smooth))])
+    expected = np.exp(-0.5 * (np.log(diameters / scale) / _DOUBT) ** 2)
+    return float(diameters[int(np.argmax(smooth * expected))])
 
 
 def _round_diameters(filled: NDArray[np.bool_], nuclear: NDArray[np.bool_]) -> NDArray[np.float64]:
