@@ -15,6 +15,7 @@ _NUCLEUS_AREAS = 1.8
 _CURVATURE_SHARE = 0.9
 _RANGE = (0.35, 1.5)
 _ROUND_FILL = 0.6
+_LARGEST_CENTRE = 0.4
 _DOUBT = 0.8
 _STEPS = 16
 _BLUR = 0.16
@@ -36,8 +37,23 @@ def red_cell_diameter(
     best, clumps included; whole single round cells of about that size make it more precise. The
     thickness of what absorbs, and nuclei, say where to look for it. Large masks are shrunk first.
     """
-    filled = _round_holes_filled(foreground)
-    step = max(1, min(foreground.shape) // _WORKING_SIDE)
+    centres = _round_holes(foreground)
+    diameter = _diameter_of(foreground | centres, nuclear, bluish)
+    if diameter is None or not centres.any():
+        return diameter
+    labels, stats = label_regions(centres)
+    gaps = stats[:, cv2.CC_STAT_AREA] > _LARGEST_CENTRE * np.pi / 4 * diameter**2
+    gaps[0] = False
+    if not gaps.any():
+        return diameter
+    return _diameter_of(foreground | (centres & ~gaps[labels]), nuclear, bluish)
+
+
+def _diameter_of(
+    filled: NDArray[np.bool_], nuclear: NDArray[np.bool_], bluish: NDArray[np.bool_]
+) -> float | None:
+    """Return the diameter, measured on a smaller copy where cells stay large enough."""
+    step = max(1, min(filled.shape) // _WORKING_SIDE)
     if step > 1:
         diameter = _diameter(*(shrunk(mask, step) for mask in (filled, nuclear, bluish)))
         if diameter is not None and diameter > _LEAST_SHRUNK:
@@ -68,13 +84,13 @@ def _diameter(
     return float(np.median(single)) if len(single) >= 2 else curved
 
 
-def _round_holes_filled(foreground: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Fill pale centres; the gaps between packed cells have too many corners to be any."""
+def _round_holes(foreground: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the holes that may be pale centres; gaps between packed cells have corners."""
     labels, stats = label_regions(~foreground, connectivity=4)
     box = stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]
-    fill = (stats[:, cv2.CC_STAT_AREA] > _ROUND_FILL * box) & ~_cut_by_border(stats, labels.shape)
-    fill[0] = False
-    return np.asarray(foreground | fill[labels])
+    hole = (stats[:, cv2.CC_STAT_AREA] > _ROUND_FILL * box) & ~_cut_by_border(stats, labels.shape)
+    hole[0] = False
+    return np.asarray(hole[labels])
 
 
 def _meeting_diameter(edges: Edges, scale: float, shape: tuple[int, ...]) -> float:

@@ -15,7 +15,7 @@ from naturalize.segment.regions import inner_distance, label_regions, shrunk
 __all__ = ["red_cell_diameter", "split_red_cells"]
 
 _WORKING_DIAMETER = 32
-_INNER_WEIGHT = 0.5
+_INNER_WEIGHT = 0.8
 _SINGLE_AREA = 1.2
 _LARGE_SINGLE_AREA = 2.2
 _ROUND = 1.2
