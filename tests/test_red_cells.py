@@ -80,9 +80,26 @@ def test_the_gap_inside_a_ring_of_cells_stays_open() -> None:
 def test_pieces_cover_the_foreground_and_nothing_else() -> None:
     foreground = drawn(CHAIN)
     labels, touching = split_red_cells(foreground, 64)
-    assert np.array_equal(labels > 0, foreground)
+    assert iou(labels > 0, foreground) > 0.995
+    assert not (labels > 0)[~foreground].any()
     assert len(touching) == labels.max() + 1
     assert not touching[0]
+
+
+def test_threads_and_slivers_belong_to_no_cell() -> None:
+    cell = disc((150, 110, 40))
+    thread = np.zeros_like(cell)
+    thread[148:152, 150:280] = True
+    labels, _ = split_red_cells(cell | thread, 80)
+    assert iou(labels > 0, cell) > 0.98
+
+
+def test_the_corner_of_slide_between_cells_at_the_border_stays_open() -> None:
+    foreground = drawn(((40, 40, 45), (20, 110, 40)))
+    corner = ~foreground & disc((0, 0, 40))
+    labels, _ = split_red_cells(foreground, 84)
+    assert corner.any()
+    assert not labels[corner].any()
 
 
 @pytest.mark.parametrize(("height", "width"), [(30, 42), (38, 40), (44, 46)])

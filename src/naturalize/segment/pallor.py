@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from naturalize.segment.regions import label_regions
 
 _PALLOR_SHARE = 0.35
+_BOX_SHARE = 0.6
+_CUT_SOLIDITY = 0.93
 
 
 def fill_pallor(foreground: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
@@ -26,17 +28,28 @@ def fill_pallor(foreground: NDArray[np.bool_], diameter_px: float) -> NDArray[np
 
 
 def _pallor(foreground: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
-    """Return the gaps that are small enough, and round or tiny; the border may cut them."""
+    """Return the gaps that are small enough, and round or tiny; one side of the image may cut."""
     labels, stats = label_regions(~foreground, connectivity=4)
-    area = stats[:, cv2.CC_STAT_AREA]
-    cell_area = np.pi / 4 * diameter_px**2
+    area = stats[:, cv2.CC_STAT_AREA] / (np.pi / 4 * diameter_px**2)
     box_area = stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]
-    fill = (area < _PALLOR_SHARE * cell_area) & (area > 0.6 * box_area)
-    fill |= area < 0.02 * cell_area
+    round_enough = stats[:, cv2.CC_STAT_AREA] > _BOX_SHARE * box_area
+    fill = (area < 0.02) | (round_enough & (area < _PALLOR_SHARE))
     fill[0] = False
     pixels = np.zeros_like(foreground)
     for gap in np.flatnonzero(fill):
         left, top, width, height, _ = stats[gap]
         window = (slice(top, top + height), slice(left, left + width))
-        pixels[window] |= labels[window] == gap
+        hole = labels[window] == gap
+        sides = (left == 0, top == 0, left + width == labels.shape[1], top + height == len(labels))
+        if not any(sides) or (sum(sides) == 1 and _is_convex(hole)):
+            pixels[window] |= hole
     return pixels
+
+
+def _is_convex(pixels: NDArray[np.bool_]) -> bool:
+    """Whether a region has no bays: the outlines of cells bend into the gaps between them."""
+    framed = np.pad(pixels.astype(np.uint8), 1)
+    outlines, _ = cv2.findContours(framed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    hull = cv2.convexHull(np.concatenate(outlines))
+    full = cv2.fillConvexPoly(np.zeros_like(framed), hull, 1)
+    return bool(pixels.sum() > _CUT_SOLIDITY * full.sum())

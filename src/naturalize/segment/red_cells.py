@@ -16,6 +16,7 @@ __all__ = ["red_cell_diameter", "split_red_cells"]
 
 _WORKING_DIAMETER = 32
 _INNER_WEIGHT = 0.8
+_THREAD = 0.12
 _SINGLE_AREA = 1.2
 _LARGE_SINGLE_AREA = 2.2
 _ROUND = 1.2
@@ -37,9 +38,9 @@ def split_red_cells(
     where their circles meet. ``density``, float32 (height, width), shows the outlines of cells
     that lie on cells; ``other`` marks pixels of other objects. Returns labels int32
     (height, width), 0 outside, and bool (largest label + 1): whether the cell was cut from a
-    clump.
+    clump. Threads far thinner than a cell belong to none.
     """
-    filled = fill_pallor(foreground, diameter_px)
+    filled = _without_threads(fill_pallor(foreground, diameter_px), diameter_px)
     other = np.zeros_like(filled) if other is None else other
     region_of, stats = label_regions(filled)
     clumped = ~_single(region_of, stats, diameter_px)
@@ -48,6 +49,13 @@ def split_red_cells(
     discs = _discs(clumps, ~filled & ~other, other, density, diameter_px)
     home = _home(discs, region_of, clumped)
     return _cut(region_of, stats, discs.chosen(home > 0), home[home > 0])
+
+
+def _without_threads(pixels: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
+    """Return the mask without slivers, tails and what hangs on by them."""
+    side = max(1, round(_THREAD * diameter_px)) | 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    return np.asarray(cv2.morphologyEx(pixels.astype(np.uint8), cv2.MORPH_OPEN, disc) > 0)
 
 
 def _single(
