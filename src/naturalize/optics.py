@@ -20,9 +20,11 @@ _MIN_PIXELS = 50
 _MAX_FIT_PIXELS = 2000
 _TRIMS = 3
 _SEED_PIXELS = 15_000
+_EVERY = 3
 _PEAK_SHARE = 0.15
 _MIN_SLIDE_SHARE = 0.01
 _MIN_SLIDE_VALUE = 70
+_LOG10 = np.log10(np.maximum(np.arange(256), 1)).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,16 +58,25 @@ class PlateSurface:
         """
         y = _centred(np.arange(box.top, box.bottom), height_px)[:, None]
         x = _centred(np.arange(box.left, box.right), width_px)[None, :]
-        surface = np.empty((box.height, box.width, 3), dtype=np.float32)
-        for channel, (c, cy, cx, cyy, cxy, cxx) in enumerate(self.coefficients):
-            # Horner's form: the column part once a column, the rest once a row.
-            value = (c + cx * x + cxx * x * x) + (cy * y + cyy * y * y) + cxy * y * x
-            surface[..., channel] = np.clip(value, 1.0, 255.0)
-        return surface
+        planes = np.empty((3, box.height, box.width), dtype=np.float32)
+        cross = np.empty((box.height, box.width), dtype=np.float32)
+        for plane, (c, cy, cx, cyy, cxy, cxx) in zip(planes, self.coefficients, strict=True):
+            along = (c + cx * x + cxx * x * x).astype(np.float32)
+            across = (cy * y + cyy * y * y).astype(np.float32)
+            np.multiply((cxy * y).astype(np.float32), x.astype(np.float32), out=cross)
+            np.add(along, across, out=plane)
+            plane += cross
+            np.clip(plane, 1, 255, out=plane)
+        return np.asarray(cv2.merge(list(planes)), dtype=np.float32)
 
 
 def estimate_background(rgb: Rgb) -> NDArray[np.bool_]:
-    """Return bool (height, width): the pixels that show the bare slide.
+    """Return bool (height, width): the pixels that show the bare slide; see :func:`find_slide`."""
+    return find_slide(rgb)[0]
+
+
+def find_slide(rgb: Rgb) -> tuple[NDArray[np.bool_], PlateSurface]:
+    """Return the pixels that show the bare slide, bool (height, width), and a surface near them.
 
     The slide's colour is the brightest well-filled peak of the green histogram. A surface is
     fitted to that peak, then every pixel near the surface in all three channels is taken, and the
@@ -73,7 +84,7 @@ def estimate_background(rgb: Rgb) -> NDArray[np.bool_]:
     pixel at all, or few.
     """
     height, width = rgb.shape[:2]
-    nothing = np.zeros((height, width), dtype=np.bool_)
+    nothing = np.zeros((height, width), dtype=np.bool_), _flat(np.full(3, 255.0))
     if height * width < _MIN_PIXELS:
         return nothing
     smooth = np.asarray(cv2.blur(rgb, (3, 3)), dtype=np.uint8)
@@ -84,13 +95,13 @@ def estimate_background(rgb: Rgb) -> NDArray[np.bool_]:
         return nothing
     for _ in range(2):
         surface = fit_plate(small, seed)
-        off = np.abs(small - surface.evaluate(*small.shape[:2]))
-        allowed = _tolerance(off[seed])
+        off = _distance(small, surface)
+        allowed = _tolerance(off[seed][::_EVERY])
         seed = _all_within(off, allowed)
         if np.count_nonzero(seed) < _MIN_SLIDE_SHARE * seed.size:
             return nothing
-    off = np.abs(smooth - surface.evaluate(height, width))
-    return _all_within(off, allowed)
+    off = _distance(smooth, surface)
+    return _all_within(off, allowed), surface
 
 
 def fit_plate(rgb: Rgb, background: NDArray[np.bool_]) -> PlateSurface:
@@ -124,9 +135,17 @@ def transmittance(rgb: Rgb, plate_rgb: NDArray[np.float32]) -> NDArray[np.float3
 
 
 def optical_density(rgb: Rgb, plate_rgb: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return -log10 of the transmittance, float32, at most log10(255); 0 on the bare slide."""
-    darkest = np.float32(1 / 255)
-    return -np.log10(np.maximum(transmittance(rgb, plate_rgb), darkest))
+    """Return -log10 of the transmittance, float32, at most log10(255); 0 on the bare slide.
+
+    Black counts as the value 1, the darkest that 8 bits tell from it.
+
+    >>> optical_density(np.uint8([[[20, 20, 20]]]), np.full((1, 1, 3), 200, np.float32)).round(3)
+    array([[[1., 1., 1.]]], dtype=float32)
+    """
+    density = np.maximum(plate_rgb, 1)
+    np.log10(density, out=density)
+    density -= cv2.LUT(rgb, _LOG10)
+    return density
 
 
 def _centred(index: NDArray[np.int64], length: int) -> NDArray[np.float64]:
@@ -152,10 +171,16 @@ def _slide_seed(smooth: Rgb) -> NDArray[np.bool_] | None:
     return np.asarray(np.abs(green.astype(np.int16) - peak) <= half_width)
 
 
+def _distance(rgb: Rgb, surface: PlateSurface) -> NDArray[np.float32]:
+    """Return how far each value of ``rgb`` lies from the surface, float32 (height, width, 3)."""
+    far = cv2.absdiff(rgb.astype(np.float32), surface.evaluate(*rgb.shape[:2]))
+    return np.asarray(far, dtype=np.float32)
+
+
 def _all_within(off: NDArray[np.float32], allowed: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Whether each channel of (height, width, 3) is at most what is allowed for it."""
-    red, green, blue = (off[..., channel] <= allowed[channel] for channel in range(3))
-    return np.asarray(red & green & blue, dtype=np.bool_)
+    red, green, blue = (float(value) for value in allowed)
+    return np.asarray(cv2.inRange(off, (0.0, 0.0, 0.0), (red, green, blue)) > 0)
 
 
 def _tolerance(off: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from naturalize.segment.cytoplasm import UNDECIDED, Likeness
 from naturalize.segment.pallor import fill_pallor
-from naturalize.segment.regions import fill_holes, inner_distance, label_regions
+from naturalize.segment.regions import fill_holes, inner_distance, label_areas
 from naturalize.segment.stain import FOREGROUND_SHARE, Stain
 
 _THICK = 0.3
@@ -53,9 +53,8 @@ def take_rest(
 
 def _opened(pixels: NDArray[np.bool_], width_px: float) -> NDArray[np.bool_]:
     """Return the part of ``pixels`` that a disc of ``width_px`` reaches."""
-    side = max(3, round(width_px)) | 1
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    return np.asarray(cv2.morphologyEx(pixels.astype(np.uint8), cv2.MORPH_OPEN, disc) > 0)
+    reach = inner_distance(pixels) > width_px / 2
+    return inner_distance(~reach) < width_px / 2
 
 
 def _bluish(stain: Stain, diameter_px: float) -> NDArray[np.bool_]:
@@ -96,11 +95,11 @@ def _touching(
     pixels: NDArray[np.bool_], cell: NDArray[np.bool_]
 ) -> list[tuple[NDArray[np.bool_], int, float]]:
     """Return the regions that touch the cell, each with its area and the length of contact."""
-    labels, stats = label_regions(pixels)
+    labels, areas = label_areas(pixels)
     around = cv2.dilate(cell.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    contact = np.bincount(labels[around & pixels], minlength=len(stats)) / 2
+    contact = np.bincount(labels[around & pixels], minlength=len(areas)) / 2
     return [
-        (labels == number, int(stats[number, cv2.CC_STAT_AREA]), float(contact[number]))
+        (labels == number, int(areas[number]), float(contact[number]))
         for number in np.flatnonzero(contact[1:]) + 1
     ]
 
@@ -123,9 +122,9 @@ def _trimmed(
     depth = inner_distance(np.pad(cell, 1))[1:-1, 1:-1]
     dense = _is_dense(cell & ~nucleus, stain, diameter_px)
     kept = cell & (dense | (depth > _EDGE_BAND * diameter_px)) | nucleus
-    labels, stats = label_regions(kept, connectivity=4)
-    holds_nucleus = np.bincount(labels[nucleus], minlength=len(stats)) > 0
-    return fill_holes(holds_nucleus[labels]) & ~taken
+    labels, areas = label_areas(kept, connectivity=4)
+    holds_nucleus = np.bincount(labels[nucleus], minlength=len(areas)) > 0
+    return fill_holes(np.take(holds_nucleus, labels)) & ~taken
 
 
 def _is_dense(cytoplasm: NDArray[np.bool_], stain: Stain, diameter_px: float) -> NDArray[np.bool_]:
@@ -134,7 +133,7 @@ def _is_dense(cytoplasm: NDArray[np.bool_], stain: Stain, diameter_px: float) ->
     The foreground always is, so that dark cells end where red cells do.
     """
     inside = cytoplasm.astype(np.float32)
-    density = stain.density.max(axis=2)
+    density = stain.deepest
     side = max(3, round(3 * _EDGE_BAND * diameter_px)) | 1
     weight = cv2.blur(inside, (side, side))
     mean = cv2.blur(inside * density, (side, side)) / np.maximum(weight, 1e-3)

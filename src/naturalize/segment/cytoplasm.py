@@ -14,7 +14,10 @@ UNDECIDED = 0.3
 """Likeness of a colour that cytoplasm and red cells share."""
 _HAEMOGLOBIN_PURPLE = 0.12
 _OWN_SHARE = 0.12
-_LONE_AREA = 6.0
+_LONE = 9.0
+_SOME = 0.05
+_STEP = 2
+_LARGE_PX = 40.0
 _LONE_SOLIDITY = 0.85
 
 
@@ -44,15 +47,16 @@ def learn_likeness(
     the nucleus in pixels, ``diameter_px`` that of a red cell; ``other_nuclei`` marks pixels that
     belong to other cells.
     """
-    usable = stain.foreground & ~other_nuclei
+    sparse = np.s_[::_STEP, ::_STEP] if diameter_px > _LARGE_PX else np.s_[:, :]
+    stain, distance = stain.window(sparse), distance[sparse]
+    usable = stain.foreground & ~other_nuclei[sparse]
     haemoglobin = stain.purple < _HAEMOGLOBIN_PURPLE * stain.density[..., 1]
     near = usable & (distance > 0.06 * diameter_px) & (distance < 0.22 * diameter_px)
     own = near & ~haemoglobin
     if np.count_nonzero(own) > _OWN_SHARE * np.count_nonzero(near):
         near = own
-    far = _red_cells(
-        usable & (distance > 0.5 * diameter_px) & haemoglobin, stain, distance, diameter_px
-    )
+    far = usable & (distance > 0.5 * diameter_px) & haemoglobin
+    far = _red_cells(far, stain.foreground, distance == 0)
     if np.count_nonzero(near) < 20 or np.count_nonzero(far) < 50:
         return Likeness(np.zeros(3, dtype=np.float32), 0.4)
     one, other = _some(stain.density, near), _some(stain.density, far)
@@ -65,24 +69,22 @@ def learn_likeness(
 
 
 def _red_cells(
-    far: NDArray[np.bool_],
-    stain: Stain,
-    distance: NDArray[np.float32],
-    diameter_px: float,
+    far: NDArray[np.bool_], foreground: NDArray[np.bool_], nucleus: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Return which of the pixels ``far`` from a nucleus surely show red cells.
 
     Those not connected with it, if there are any; where the cell lies alone there are none.
     """
-    labels, stats = label_regions(stain.foreground)
-    own = int(np.bincount(labels[distance == 0]).argmax())
+    labels, stats = label_regions(foreground)
+    own = int(np.bincount(labels[nucleus]).argmax())
     apart: NDArray[np.bool_] = far & (labels != own)
-    if np.count_nonzero(apart) > 0.05 * diameter_px**2:
+    nuclear_area = np.count_nonzero(nucleus)
+    if np.count_nonzero(apart) > _SOME * nuclear_area:
         return apart
     left, top, width, height, area = (int(value) for value in stats[own])
     bottom, right = top + height, left + width
     whole = left > 0 and top > 0 and bottom < far.shape[0] and right < far.shape[1]
-    lone = whole and area < _LONE_AREA * diameter_px**2
+    lone = whole and area < _LONE * nuclear_area
     return apart if lone and solidity(labels == own) > _LONE_SOLIDITY else far
 
 

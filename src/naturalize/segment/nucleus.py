@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from naturalize.segment.regions import fill_holes, label_regions
+from naturalize.segment.regions import fill_holes, label_areas
 from naturalize.segment.stain import Stain
 
 _LOBE_GAP = 0.45
@@ -59,18 +59,21 @@ def find_nuclei(stain: Stain, nuclear: NDArray[np.bool_], diameter_px: float) ->
         _without_cytoplasm(nuclear, stain.density[..., 1].clip(max=_BLACK), diameter_px),
         diameter_px,
     )
-    labels, stats = label_regions(parts)
-    area = stats[:, cv2.CC_STAT_AREA] / (np.pi / 4 * diameter_px**2)
-    seen = [i for i in range(1, len(stats)) if area[i] > 0.015]
-    groups = _joined(seen, labels, stain, diameter_px)
-    nucleus_of = np.zeros(len(stats), dtype=np.int32)
-    platelet_of = np.zeros(len(stats), dtype=np.int32)
-    for members in groups:
-        mine = np.zeros(len(stats), dtype=np.bool_)
-        mine[members] = True
-        names = nucleus_of if _is_nucleus(mine[labels], stain, diameter_px) else platelet_of
+    labels, areas = label_areas(parts)
+    places = dict(enumerate(ndimage.find_objects(labels), start=1))
+    seen = [i for i in places if areas[i] > 0.015 * np.pi / 4 * diameter_px**2]
+    outlines = {i: _outline_points(labels, i, places[i]) for i in seen}
+    nucleus_of = np.zeros(len(areas), dtype=np.int32)
+    platelet_of = np.zeros(len(areas), dtype=np.int32)
+    for members in _joined(seen, outlines, areas, stain, diameter_px):
+        green, purple = (
+            np.concatenate([values[places[i]][labels[places[i]] == i] for i in members])
+            for values in (stain.density[..., 1], stain.purple)
+        )
+        dark = _is_nucleus(green, purple, stain.red_cell_density, diameter_px)
+        names = nucleus_of if dark else platelet_of
         names[members] = names.max() + 1
-    nuclei, platelets = nucleus_of[labels], platelet_of[labels]
+    nuclei, platelets = np.take(nucleus_of, labels), np.take(platelet_of, labels)
     pale = _pale_platelets(stain, (nuclei > 0) | (platelets > 0), diameter_px)
     return PurpleParts(nuclei, np.where(pale > 0, pale + platelets.max(), platelets))
 
@@ -79,18 +82,19 @@ def _pale_platelets(
     stain: Stain, known: NDArray[np.bool_], diameter_px: float
 ) -> NDArray[np.int32]:
     """Return small, lone, bluish objects without a ``known`` nucleus or platelet, as labels."""
-    labels, stats = label_regions(stain.foreground)
-    area = stats[:, cv2.CC_STAT_AREA] / diameter_px**2
+    labels, areas = label_areas(stain.foreground)
+    area = areas / diameter_px**2
     small = (area > 0.012) & (area < 0.25)
     small[np.unique(labels[known])] = False
     small[0] = False
+    inside = np.take(small, labels)
     purple, green = (
-        np.bincount(labels.ravel(), weights=values.ravel(), minlength=len(stats))
+        np.bincount(labels[inside], weights=values[inside], minlength=len(areas))
         for values in (stain.purple, stain.density[..., 1])
     )
     chosen = small & (purple > 0.22 * green) & (green > 0)
     numbers = np.where(chosen, np.cumsum(chosen), 0).astype(np.int32)
-    return np.asarray(numbers[labels], dtype=np.int32)
+    return np.take(numbers, labels)
 
 
 def _without_cytoplasm(
@@ -100,21 +104,27 @@ def _without_cytoplasm(
 
     A second Otsu threshold within each part, on values smoothed beyond the texture of chromatin.
     """
-    inside = nuclear.astype(np.float32)
-    sigma = _GRAIN * diameter_px
-    weight = cv2.GaussianBlur(inside, (0, 0), sigma)
-    level = cv2.GaussianBlur(green * inside, (0, 0), sigma) / np.maximum(weight, 1e-6)
-    labels, _ = label_regions(nuclear)
+    labels, areas = label_areas(nuclear)
     kept = nuclear.copy()
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
-        part = labels[box] == number
-        values = level[box][part]
-        if values.size < 0.1 * diameter_px**2:
+        if areas[number] < 0.1 * diameter_px**2:
             continue
+        part = labels[box] == number
+        values = _smoothed(green[box], part, _GRAIN * diameter_px)[part]
         pale = values <= _otsu(values)
         if 0.05 < pale.mean() < 0.9 and _is_cytoplasm(values[pale], values[~pale]):
             kept[box][part] = ~pale
     return kept
+
+
+def _smoothed(
+    values: NDArray[np.float32], part: NDArray[np.bool_], sigma_px: float
+) -> NDArray[np.float32]:
+    """Return the mean of ``values`` over the part of it that lies near each pixel."""
+    inside = part.astype(np.float32)
+    weight = cv2.GaussianBlur(inside, (0, 0), sigma_px, borderType=cv2.BORDER_CONSTANT)
+    total = cv2.GaussianBlur(values * inside, (0, 0), sigma_px, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(total / np.maximum(weight, 1e-6), dtype=np.float32)
 
 
 def _is_cytoplasm(pale: NDArray[np.float32], dark: NDArray[np.float32]) -> bool:
@@ -133,18 +143,20 @@ def _solid_parts(nuclear: NDArray[np.bool_], diameter_px: float) -> NDArray[np.b
     solid = cv2.morphologyEx(nuclear.astype(np.uint8), cv2.MORPH_CLOSE, disc)
     solid = cv2.morphologyEx(solid, cv2.MORPH_OPEN, disc)
     holes = fill_holes(solid > 0) & (solid == 0)
-    labels, stats = label_regions(holes, connectivity=4)
-    small = stats[:, cv2.CC_STAT_AREA] < 0.06 * diameter_px**2
+    labels, areas = label_areas(holes, connectivity=4)
+    small = areas < 0.06 * diameter_px**2
     small[0] = False
-    return np.asarray((solid > 0) | small[labels])
+    return np.asarray((solid > 0) | np.take(small, labels))
 
 
 def _joined(
-    parts: list[int], labels: NDArray[np.int32], stain: Stain, diameter_px: float
+    parts: list[int],
+    points: dict[int, NDArray[np.float64]],
+    area: NDArray[np.int64],
+    stain: Stain,
+    diameter_px: float,
 ) -> list[list[int]]:
-    """Group parts of one nucleus, largest first."""
-    points = {i: _contour_points(labels == i) for i in parts}
-    area = {i: int(np.count_nonzero(labels == i)) for i in parts}
+    """Group parts of one nucleus, largest first; ``points`` lie on the outlines of parts."""
     disc = np.pi / 4 * diameter_px**2
     groups: list[list[int]] = []
     for part in sorted(parts, key=lambda i: -area[i]):
@@ -172,12 +184,15 @@ def _joined(
     return groups
 
 
-def _contour_points(pixels: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return (row, column) of the outline, at most about 100 points."""
+def _outline_points(
+    labels: NDArray[np.int32], number: int, place: tuple[slice, ...]
+) -> NDArray[np.float64]:
+    """Return (row, column) of the outline of a part, at most about 100 points."""
     contours, _ = cv2.findContours(
-        pixels.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+        (labels[place] == number).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
     )
     points = np.concatenate([c[:, 0, ::-1] for c in contours]).astype(np.float64)
+    points += np.array([place[0].start, place[1].start])
     return points[:: max(1, len(points) // 100)]
 
 
@@ -196,23 +211,23 @@ def _slide_between(stain: Stain, start: NDArray[np.float64], end: NDArray[np.flo
     return bool((~stain.foreground[way[:, 0], way[:, 1]]).mean() > 0.2)
 
 
-def _is_nucleus(pixels: NDArray[np.bool_], stain: Stain, diameter_px: float) -> bool:
-    """Whether a purple part is a nucleus, not a platelet.
+def _is_nucleus(
+    green: NDArray[np.float32], purple: NDArray[np.float32], unit: float, diameter_px: float
+) -> bool:
+    """Whether pixels with these ``green`` and ``purple`` densities are a nucleus, not a platelet.
 
     A nucleus is large, or as dense as only chromatin is, or both by half. What counts as dense lies
     between the absolute, since optical density does not depend on the light, and the image's own
     red cells, since slides are stained more and less. In weakly stained images chromatin is bluer
     than platelets.
     """
-    area = float(np.count_nonzero(pixels) / (np.pi / 4 * diameter_px**2))
-    density = float(np.median(stain.density[..., 1][pixels]))
-    purple = float(np.median(stain.purple[pixels]))
-    unit = stain.red_cell_density
+    area = green.size / (np.pi / 4 * diameter_px**2)
+    density, excess = float(np.median(green)), float(np.median(purple))
     if area > 1.0 or area * density**2 > _CHROMATIN * unit**0.5:
         return True
-    if area > 0.5 and area * purple > 1.3 * unit:
+    if area > 0.5 and area * excess > 1.3 * unit:
         return True
-    blueness = purple / max(density, 0.01)
+    blueness = excess / max(density, 0.01)
     return (area > 0.45 and blueness > 0.52) or (area > 0.2 and (density > 0.72 or blueness > 0.65))
 
 

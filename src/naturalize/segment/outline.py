@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.segment.cytoplasm import Likeness
-from naturalize.segment.regions import fill_holes, label_regions
+from naturalize.segment.regions import fill_holes, label_areas
 from naturalize.segment.stain import Stain
 
 _DIRECTIONS = 72
@@ -125,6 +125,6 @@ def _filled(
     canvas = np.zeros(nucleus.shape, dtype=np.uint8)
     cv2.fillPoly(canvas, [(points * 16).round().astype(np.int32)], 1, shift=4)
     pixels = ((canvas > 0) & stain.foreground) | nucleus
-    labels, stats = label_regions(pixels)
-    holds_nucleus = np.bincount(labels[nucleus], minlength=len(stats)) > 0
-    return fill_holes(holds_nucleus[labels])
+    labels, areas = label_areas(pixels)
+    holds_nucleus = np.bincount(labels[nucleus], minlength=len(areas)) > 0
+    return fill_holes(np.take(holds_nucleus, labels))

@@ -54,6 +54,11 @@ class Stain:
         )
 
     @property
+    def deepest(self) -> NDArray[np.float32]:
+        """The density of each pixel in the channel in which it absorbs most."""
+        return _deepest(self.density)
+
+    @property
     def bluish(self) -> NDArray[np.bool_]:
         """Foreground that haemoglobin does not colour: most nuclei, cytoplasm and platelets."""
         blue = self.foreground & (self.purple > _BLUISH * self.density[..., 1])
@@ -62,10 +67,10 @@ class Stain:
 
 def measure_stain(rgb: Rgb) -> Stain | None:
     """Separate stain from slide; None where the image shows no plain light slide, or only that."""
-    background = optics.estimate_background(rgb)
+    background, surface = optics.find_slide(rgb)
     if background.all() or not _is_coherent(background):
         return None
-    plate = optics.fit_plate(rgb, background).evaluate(*rgb.shape[:2])
+    plate = surface.evaluate(*rgb.shape[:2])
     smooth = np.asarray(cv2.GaussianBlur(rgb, (5, 5), 1.2), dtype=np.uint8)
     density = optics.optical_density(smooth, plate)
     red, green, blue = density[..., 0], density[..., 1], density[..., 2]
@@ -77,10 +82,15 @@ def measure_stain(rgb: Rgb) -> Stain | None:
     shades = purple.flat[sparse]
     plain = shades < 0.25 * np.percentile(shades, 98)
     unit = float(np.median(green.flat[sparse[plain if plain.any() else ...]]))
-    deepest = np.maximum(np.maximum(red, green), blue)
+    deepest = _deepest(density)
     foreground = ~background & (deepest > FOREGROUND_SHARE * unit)
     faint = ~background & (deepest > _FAINT_SHARE * unit)
     return Stain(density, _cleaned(foreground), purple, unit, _cleaned(faint))
+
+
+def _deepest(density: NDArray[np.float32]) -> NDArray[np.float32]:
+    # Many times as fast as density.max(axis=2).
+    return np.maximum(np.maximum(density[..., 0], density[..., 1]), density[..., 2])
 
 
 def _haemoglobin_ratio(density: NDArray[np.float32]) -> float:
