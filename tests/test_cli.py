@@ -43,12 +43,14 @@ def test_help_lists_every_verb_and_needs_no_torch() -> None:
         "main()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    for verb in ("demo", "phantom", "import", "curate", "split", "cut", "compose", "train"):
+    for verb in "demo phantom import download verify curate split cut export compose".split():
         assert verb in done.stdout
 
 
 @pytest.mark.parametrize(
-    "verb", ["demo", "phantom", "import", "curate", "split", "cut", "compose", "train", "evaluate"]
+    "verb",
+    """demo phantom import download verify curate split cut export compose pack train evaluate
+    doctor""".split(),
 )
 def test_every_verb_shows_an_example(verb: str) -> None:
     assert (

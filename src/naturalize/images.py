@@ -103,6 +103,8 @@ def decode_labels(data: bytes, *, name: str = "label image") -> NDArray[np.int32
         labels = np.asarray(image)
     if labels.ndim != 2:
         raise ImageError(name, "one channel", f"shape {labels.shape}")
+    if not np.issubdtype(labels.dtype, np.integer) and labels.dtype != np.bool_:
+        raise ImageError(name, "whole numbers", str(labels.dtype))
     return labels.astype(np.int32)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from naturalize.artefact import Artefact, IfExists
@@ -51,7 +52,7 @@ def counts_table(
     table.add_column(of)
     table.add_column(what, justify="right")
     for name, count in rows.items():
-        table.add_row(str(name), f"{count:,}")
+        table.add_row(escape(str(name)), f"{count:,}")
     table.add_section()
     table.add_row("total", f"{sum(rows.values()):,}")
     return table

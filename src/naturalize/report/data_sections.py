@@ -8,6 +8,7 @@ import numpy as np
 
 from naturalize.artefact import Artefact
 from naturalize.compose.composite_set import CompositeSet
+from naturalize.cutouts.bank import CutoutBank
 from naturalize.datasets.manifest import read_sample, read_table
 from naturalize.page.block import Block, Callout, Details, Prose
 from naturalize.page.contact_sheet import ContactSheet, Tile
@@ -17,7 +18,6 @@ from naturalize.page.page import Section
 from naturalize.page.table import Cell, Table
 from naturalize.report.lineage import Lineage
 from naturalize.report.overlay import overlay
-from naturalize.segment import SEGMENTERS
 from naturalize.split.split import SIDES, RealSplit
 
 PROTOCOL = (
@@ -95,17 +95,16 @@ def segmentation_section(lineage: Lineage, split: RealSplit) -> Section | None:
     if lineage.bank is None:
         return None
     bank = lineage.bank.summary
-    segmenter = SEGMENTERS[lineage.bank.manifest["parameters"]["segmenter"]]()
+    cutouts = CutoutBank.load(lineage.bank)
     tiles = []
     for label in split.classes:
         sample = next(sample for sample in split.train if sample.label == label)
         rgb = read_sample(split.root, sample)
-        tiles.append(Tile(overlay(rgb, segmenter.segment(rgb)), f"{label}: {sample.id}"))
+        tiles.append(Tile(overlay(rgb, cutouts.masks(sample.id)), f"{label}: {sample.id}"))
     sheet = ContactSheet(
         tiles,
-        "One training image of each class with the outlines the cells were cut along: "
-        "nucleated cell (blue) and its nucleus (yellow), red cell (orange), "
-        "platelet (green).",
+        "One training image of each class with the outlines of what was cut out of it: "
+        "nucleated cell (blue), red cell (orange), platelet (green).",
         tile_px=210,
     )
     cut = [[label, bank["subjects"].get(label, 0)] for label in split.classes]
@@ -202,7 +201,7 @@ def versions_section(lineage: Lineage) -> Section:
 def _said(artefact: Artefact, *, longest: int = 160) -> str:
     """Return an artefact's parameters in short."""
     parts = [
-        f"{key}={value['name'] if isinstance(value, dict) else value}"
+        f"{key}={value.get('name', 'set') if isinstance(value, dict) else value}"
         for key, value in artefact.manifest["parameters"].items()
         if not isinstance(value, list) and value is not None
     ]
