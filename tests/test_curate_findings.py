@@ -257,10 +257,8 @@ def test_an_unknown_preset_is_named(curated: Artefact, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_real_twins_of_the_second_source_and_of_one_field(
-    shared_data: Path, tmp_path: Path
-) -> None:
-    """File names found by eye: two neighbouring erythroblasts; two shifted crops of eosinophils."""
+def test_real_neighbours_are_found(shared_data: Path, tmp_path: Path) -> None:
+    """Two pairs, looked at by eye, among other images of their class."""
     pbc = shared_data / "PBC_dataset_normal_DIB"
     twins = {
         "erythroblast": ("ERB_169417.jpg", "ERB_857402.jpg"),

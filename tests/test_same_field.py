@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from naturalize import images
 from naturalize.artefact import Artefact
+from naturalize.curate import find_all
 from naturalize.curate.clean import curate
 from naturalize.curate.landmarks import Grey, describe, landmarks, reduction, shrink
 from naturalize.curate.registration import refine, register
@@ -90,11 +91,28 @@ def test_a_split_keeps_them_on_one_side(twins: tuple[Artefact, set[frozenset[str
     assert len({s.group for s in Manifest.load(made).samples}) == 48 - len(pairs)
 
 
-def test_workers_and_a_resumed_run_give_the_same(
+def test_workers_change_nothing(
     twins: tuple[Artefact, set[frozenset[str]]], tmp_path: Path
 ) -> None:
     made, _ = twins
     again = curate(made.input("dataset"), tmp_path / "again", workers=2)
+    assert again.manifest["content_sha256"] == made.manifest["content_sha256"]
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(
+    twins: tuple[Artefact, set[frozenset[str]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, _ = twins
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(find_all, "find_same_field", interrupt)
+        curate(made.input("dataset"), tmp_path / "out")
+    monkeypatch.setattr(find_all, "look_at", interrupt)
+    monkeypatch.setattr(find_all, "propose_json", interrupt)
+    again = curate(made.input("dataset"), tmp_path / "out", if_exists="resume")
     assert again.manifest["content_sha256"] == made.manifest["content_sha256"]
 
 

@@ -19,7 +19,7 @@ from naturalize.curate.registration import detail, register
 from naturalize.datasets.sample import Sample
 
 MIN_CORRELATION = 0.9
-MIN_DETAIL = 0.75
+MIN_DETAIL = 0.55
 MAX_DISTANCE = 10
 ORIENTATIONS = 8
 TRANSPOSED, ROWS_REVERSED, COLUMNS_REVERSED = 4, 2, 1

@@ -52,7 +52,7 @@ def refine(one: Grey, other: Grey, rows: int, columns: int, *, step_px: int) -> 
     """Climb from a rough shift to the best one nearby, in steps that are halved down to 1 px."""
     best = register(one, other, rows, columns)
     while step_px:
-        around = product((-step_px, 0, step_px), repeat=2)
+        around = (at for at in product((-step_px, 0, step_px), repeat=2) if any(at))
         tried = [register(one, other, best.rows + r, best.columns + c) for r, c in around]
         better = max(tried, key=lambda shift: shift.correlation)
         if better.correlation > best.correlation:

@@ -3,8 +3,9 @@
 Neighbouring cells, centred in turn, give two files that hold the same pixels at a shift. Hashes and
 embeddings of whole images miss them. Here every image is reduced to a few landmarks; landmarks that
 look alike propose a shift, which the whole overlap must confirm: first reduced, then in full, then
-in its detail. On PBC, pairs that overlap by a quarter or more correlate at .99 and above (detail
-.87 and above) or at .88 and below (detail .65 and below).
+in its detail. Where a quarter or more is shared, pairs of one region correlate at .99 and above on
+PBC (detail .87 and above), at .94 and above among BCCD's fields, which were photographed twice
+(detail .57 and above); other pairs of PBC at .88 and below (detail .49 and below).
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from naturalize.curate.registration import Shift, detail, refine, register
 from naturalize.datasets.sample import Sample
 
 MIN_CORRELATION = 0.9
-MIN_DETAIL = 0.75
+MIN_DETAIL = 0.55
 MIN_OVERLAP = 0.25
 BLOCK = 2048
 _ALIKE = 0.97
-_ROUGH_CORRELATION = 0.75
+_WORTH_REFINING = 0.7
+_ROUGH_CORRELATION = 0.8
 _COLUMNS = 8192
 
 
@@ -159,6 +161,9 @@ def _rough(one: Grey, other: Grey, rows: int, columns: int) -> Shift | None:
     if height * width < 0.9 * MIN_OVERLAP * min(one.size, other.size):
         return None
     shift = register(one, other, rows, columns)
+    if shift.correlation < _WORTH_REFINING:
+        return None
+    shift = refine(one, other, rows, columns, step_px=1)
     return shift if shift.correlation >= _ROUGH_CORRELATION else None
 
 

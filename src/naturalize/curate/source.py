@@ -25,11 +25,11 @@ MIN_IMAGES = 20
 MIN_SHARE = 0.002
 SIGNIFICANCE = 1e-3
 LINK_LEVELS = 6.0
-_BRIGHT = 80  # percentile of the green channel above which a field is taken for bare slide
+_BRIGHT = 95  # percentile of the green channel above which a pixel is taken for bare slide
 
 
 def background(rgb: Rgb) -> tuple[int, int, int]:
-    """Return the colour of the bare slide: the median of the brightest fifth of the pixels."""
+    """Return the colour of the bare slide: the median of the brightest twentieth of the pixels."""
     green = rgb[..., 1]
     bright = rgb[green >= np.percentile(green, _BRIGHT)]
     red, green_level, blue = np.median(bright, axis=0).astype(int).tolist()
