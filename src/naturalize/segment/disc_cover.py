@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from naturalize.segment.edges import Edges, votes
 
 _RADII = (0.38, 0.44, 0.5, 0.56, 0.62)
-_PIXELS_PER_DIAMETER = 20
+_PIXELS_PER_DIAMETER = 14
 _BLUR = 0.16
 _LEAST_VOTE = 0.05
 _APART = 0.25

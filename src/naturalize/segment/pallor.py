@@ -23,6 +23,8 @@ def fill_pallor(foreground: NDArray[np.bool_], diameter_px: float) -> NDArray[np
     filled = foreground | _pallor(foreground, diameter_px)
     closed = cv2.morphologyEx(filled.astype(np.uint8), cv2.MORPH_CLOSE, disc) > 0
     centres = _pallor(closed, diameter_px)
+    if not centres.any():
+        return np.asarray(filled)
     rims = cv2.dilate(centres.astype(np.uint8), disc) > 0
     return np.asarray(filled | centres | (rims & closed))
 

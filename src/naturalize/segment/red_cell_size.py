@@ -37,8 +37,21 @@ def red_cell_diameter(
     best, clumps included; whole single round cells of about that size make it more precise. The
     thickness of what absorbs, and nuclei, say where to look for it. Large masks are shrunk first.
     """
-    centres = _round_holes(foreground)
-    diameter = _diameter_of(foreground | centres, nuclear, bluish)
+    step = max(1, min(foreground.shape) // _WORKING_SIDE)
+    masks = (foreground, nuclear, bluish)
+    if step > 1:
+        diameter = _without_gaps(*(shrunk(mask, step) for mask in masks))
+        if diameter is not None and diameter > _LEAST_SHRUNK:
+            return float(step * diameter)
+    return _without_gaps(*(shrunk(mask, 1) for mask in masks))
+
+
+def _without_gaps(
+    share: NDArray[np.float32], nuclear: NDArray[np.float32], bluish: NDArray[np.float32]
+) -> float | None:
+    """Return the diameter with pale centres filled, but no hole too large for one."""
+    centres = _round_holes(share > 0.5)
+    diameter = _diameter(np.maximum(share, centres), nuclear, bluish)
     if diameter is None or not centres.any():
         return diameter
     labels, stats = label_regions(centres)
@@ -46,25 +59,13 @@ def red_cell_diameter(
     gaps[0] = False
     if not gaps.any():
         return diameter
-    return _diameter_of(foreground | (centres & ~gaps[labels]), nuclear, bluish)
-
-
-def _diameter_of(
-    filled: NDArray[np.bool_], nuclear: NDArray[np.bool_], bluish: NDArray[np.bool_]
-) -> float | None:
-    """Return the diameter, measured on a smaller copy where cells stay large enough."""
-    step = max(1, min(filled.shape) // _WORKING_SIDE)
-    if step > 1:
-        diameter = _diameter(*(shrunk(mask, step) for mask in (filled, nuclear, bluish)))
-        if diameter is not None and diameter > _LEAST_SHRUNK:
-            return float(step * diameter)
-    return _diameter(*(shrunk(mask, 1) for mask in (filled, nuclear, bluish)))
+    return _diameter(np.maximum(share, centres & ~gaps[labels]), nuclear, bluish)
 
 
 def _diameter(
     share: NDArray[np.float32], nuclear_share: NDArray[np.float32], bluish: NDArray[np.float32]
 ) -> float | None:
-    """Return the diameter from the shares of pixels that masks cover, holes filled."""
+    """Return the diameter from the shares of pixels that masks cover."""
     filled, nuclear = share > 0.5, nuclear_share > 0.5
     other = nuclear | (bluish > 0.5)
     scale = max(

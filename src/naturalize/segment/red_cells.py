@@ -68,12 +68,13 @@ def _single(
     """
     area = stats[:, cv2.CC_STAT_AREA] / (np.pi / 4 * diameter_px**2)
     single = area < _LARGE_SINGLE_AREA
-    outlines, _ = cv2.findContours(
-        single[region_of].astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-    )
+    whole = (region_of > 0).view(np.uint8)
+    outlines, _ = cv2.findContours(whole, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     for outline in outlines:
         column, row = outline[0, 0]
         region = region_of[row, column]
+        if not single[region]:
+            continue
         hull = cv2.contourArea(cv2.convexHull(outline))
         if hull and cv2.contourArea(outline) < _SINGLE_SOLIDITY * hull:
             single[region] = False
