@@ -244,3 +244,36 @@ def test_real_cells_agree_with_masks_drawn_by_hand() -> None:
         cells = of_kind(Smear().segment(images.read(path)), "WBC")
         agreement.append(max((iou(c.to_image(truth.shape), truth) for c in cells), default=0.0))
     assert np.mean(agreement) > 0.8
+
+
+def test_a_given_scale_sets_sizes_even_where_pixels_are_merged() -> None:
+    image, large = scene(), np.repeat(np.repeat(scene(), 3, axis=0), 3, axis=1)
+    scale = 7.5 / (2 * RADIUS)
+    seen = Smear(microns_per_px=scale).segment(image)
+    merged = Smear(microns_per_px=scale / 3, max_pixels=image.shape[0] * image.shape[1])
+    again = merged.segment(large)
+    assert [m.kind for m in seen] == [m.kind for m in again]
+    assert np.allclose([9 * m.area_px for m in seen], [m.area_px for m in again], rtol=0.1)
+    # Told that pixels are five times as wide, it takes what it saw as red cells for giants.
+    wrong = Smear(microns_per_px=5 * scale).segment(image)
+    assert sum(m.kind == "RBC" for m in wrong) != sum(m.kind == "RBC" for m in seen)
+
+
+def test_a_tail_away_from_the_nucleus_belongs_to_the_cell() -> None:
+    image = scene().astype(np.float64)
+    tail = np.zeros(image.shape[:2], dtype=np.uint8)
+    corners = np.array([[185 + 30, 150 + 40], [185 - 30, 150 + 40], [185, 150 + 115]])
+    cv2.fillPoly(tail, [corners.astype(np.int32)], 1)
+    cell = disc(CELL, 48)
+    image[(tail > 0) & ~cell] *= CYTOPLASM
+    found = Smear().segment(np.clip(image, 0, 255).astype(np.uint8))
+    whole = next(m for m in found if m.kind == "WBC").to_image(image.shape)
+    assert iou(whole, cell | (tail > 0)) > 0.9
+
+
+@pytest.mark.parametrize("ink", [(20, 20, 20), (40, 60, 160), (190, 60, 60)])
+def test_ink_is_no_stain(ink: tuple[int, int, int]) -> None:
+    page = np.full((300, 300, 3), 250, dtype=np.uint8)
+    for centre in (*LONELY, *PAIR, CELL):
+        page[disc(centre, RADIUS)] = ink
+    assert Smear().segment(page) == []

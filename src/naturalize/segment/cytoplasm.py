@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from naturalize.segment.regions import label_regions, solidity
+from naturalize.segment.regions import cut_by_border, label_regions, solidity
 from naturalize.segment.stain import Stain
 
 UNDECIDED = 0.3
@@ -81,10 +82,8 @@ def _red_cells(
     nuclear_area = np.count_nonzero(nucleus)
     if np.count_nonzero(apart) > _SOME * nuclear_area:
         return apart
-    left, top, width, height, area = (int(value) for value in stats[own])
-    bottom, right = top + height, left + width
-    whole = left > 0 and top > 0 and bottom < far.shape[0] and right < far.shape[1]
-    lone = whole and area < _LONE * nuclear_area
+    lone = stats[own, cv2.CC_STAT_AREA] < _LONE * nuclear_area
+    lone &= not cut_by_border(stats, far.shape)[own]
     return apart if lone and solidity(labels == own) > _LONE_SOLIDITY else far
 
 

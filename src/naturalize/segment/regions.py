@@ -50,6 +50,14 @@ def label_areas(
     return np.asarray(labels, dtype=np.int32), np.bincount(labels.ravel())
 
 
+def cut_by_border(stats: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Whether each region of :func:`label_regions` touches the border of an image of ``shape``."""
+    left, top = stats[:, cv2.CC_STAT_LEFT], stats[:, cv2.CC_STAT_TOP]
+    right, bottom = left + stats[:, cv2.CC_STAT_WIDTH], top + stats[:, cv2.CC_STAT_HEIGHT]
+    inside = (left > 0) & (top > 0) & (right < shape[1]) & (bottom < shape[0])
+    return np.asarray(~inside)
+
+
 def inner_distance(pixels: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return each pixel's distance in pixels to the nearest one outside the mask, 0 outside."""
     distance = cv2.distanceTransform(pixels.astype(np.uint8), cv2.DIST_L2, 5)

@@ -13,6 +13,7 @@ from naturalize.errors import InputError
 from naturalize.geometry import Box
 from naturalize.images import Rgb
 from naturalize.segment.mask import Kind, Mask
+from naturalize.segment.nuclear_size import nucleated_cells_only
 from naturalize.segment.nucleated_cells import find_cells
 from naturalize.segment.nucleus import PurpleParts, find_nuclei, nuclear_pixels
 from naturalize.segment.red_cells import red_cell_diameter, split_red_cells
@@ -21,6 +22,8 @@ from naturalize.segment.segmenter import Segmenter
 from naturalize.segment.stain import Stain, measure_stain
 
 RED_CELL_MICRONS = 7.5
+LEAST_DIAMETER_PX = 14
+"""Red cells of fewer pixels across cannot be told from letters, dust and noise."""
 _FALLBACK_DIAMETER = 0.21
 
 
@@ -28,10 +31,10 @@ _FALLBACK_DIAMETER = 0.21
 class Smear(Segmenter):
     """Nuclei by their stain, cells by the best closed curve, red cells by their inscribed discs.
 
-    Sizes are told in diameters of the image's own red cells; ``microns_per_px`` stands in where an
-    image shows none. Images of more than ``max_pixels`` are worked on smaller. A mask's score is
-    its solidity, the share of its convex hull that it fills: low where a cut went wrong or the
-    object is ragged.
+    Sizes are told in diameters of the image's own red cells, or, where ``microns_per_px`` is given,
+    of a red cell of 7.5 microns. Images of more than ``max_pixels`` are worked on smaller. A
+    mask's score is its solidity, the share of its convex hull that it fills: low where a cut went
+    wrong or the object is ragged.
     """
 
     microns_per_px: float | None = None
@@ -55,15 +58,23 @@ class Smear(Segmenter):
             return self._segment(rgb)
         size = (max(8, round(width * shrink)), max(8, round(height * shrink)))
         small = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-        return [_enlarged(mask, small.shape, rgb.shape) for mask in self._segment(small)]
+        found = self._seen_at(height / size[1])._segment(small)
+        return [_enlarged(mask, small.shape, rgb.shape) for mask in found]
+
+    def _seen_at(self, reduction: float) -> Smear:
+        """Return the segmenter for the same slide with pixels ``reduction`` times as wide."""
+        if self.microns_per_px is None:
+            return self
+        return replace(self, microns_per_px=self.microns_per_px * reduction)
 
     def _segment(self, rgb: Rgb) -> list[Mask]:
         stain = measure_stain(rgb)
         if stain is None:
             return []
         nuclear = nuclear_pixels(stain)
-        diameter = red_cell_diameter(stain.foreground, nuclear, stain.bluish)
-        diameter = diameter or self._usual_diameter(rgb)
+        diameter = self._red_cell_diameter(stain, nuclear)
+        if diameter < LEAST_DIAMETER_PX:
+            return []
         parts = find_nuclei(stain, nuclear, diameter)
         cells = find_cells(stain, parts, diameter)
         platelets = _grown_platelets(stain, parts.platelets, cells > 0, diameter)
@@ -73,24 +84,32 @@ class Smear(Segmenter):
         )
         red_cells[(cells > 0) | (platelets > 0)] = 0
         return [
-            *_cell_masks(cells, parts),
+            *_cell_masks(cells, parts, diameter),
             *_platelet_masks(platelets, diameter),
             *_red_cell_masks(red_cells, touching, diameter),
         ]
 
-    def _usual_diameter(self, rgb: Rgb) -> float:
-        """Return a red cell's diameter in px where the image does not tell it."""
+    def _red_cell_diameter(self, stain: Stain, nuclear: NDArray[np.bool_]) -> float:
+        """Return a red cell's diameter in px: as given, as seen, or as pictures usually show it."""
         if self.microns_per_px is not None:
             return float(RED_CELL_MICRONS / self.microns_per_px)
-        return float(_FALLBACK_DIAMETER * min(rgb.shape[:2]))
+        return (
+            nucleated_cells_only(stain.foreground, nuclear)
+            or red_cell_diameter(stain.foreground, nuclear, stain.bluish)
+            or float(_FALLBACK_DIAMETER * min(nuclear.shape))
+        )
 
 
-def _cell_masks(cells: NDArray[np.int32], parts: PurpleParts) -> list[Mask]:
+def _cell_masks(cells: NDArray[np.int32], parts: PurpleParts, diameter_px: float) -> list[Mask]:
+    """Return one mask a cell; one that holds two large nuclei says so."""
+    large = 0.5 * np.pi / 4 * diameter_px**2
     masks = []
     for number, window in enumerate(ndimage.find_objects(cells), start=1):
         if window is not None:
-            mask = _mask("WBC", cells, number, window, nuclei=parts.nuclei)
-            masks.append(mask)
+            inside = parts.nuclei[window][cells[window] == number]
+            two = np.count_nonzero(np.bincount(inside)[1:] > large) > 1
+            reasons = ("two nuclei",) if two else ()
+            masks.append(_mask("WBC", cells, number, window, nuclei=parts.nuclei, reasons=reasons))
     return masks
 
 

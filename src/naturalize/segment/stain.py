@@ -23,6 +23,7 @@ FOREGROUND_SHARE = 0.3
 _FAINT_SHARE = 0.15
 _MAX_HAEMOGLOBIN_RATIO = 1.2
 _NUCLEAR_DEPTH = 2.5
+_GREEN_OVER_RED = (1.05, 4.0)
 _BLUISH = 0.22
 
 
@@ -66,7 +67,12 @@ class Stain:
 
 
 def measure_stain(rgb: Rgb) -> Stain | None:
-    """Separate stain from slide; None where the image shows no plain light slide, or only that."""
+    """Separate stain from slide.
+
+    None where the image shows no plain light slide, or only that, or where what lies on it has not
+    the colour of a blood stain: haemoglobin, eosin and azure all absorb more green than red light,
+    but not many times more. Ink, and anything in a greyscale picture, does not.
+    """
     background, surface = optics.find_slide(rgb)
     if background.all() or not _is_coherent(background):
         return None
@@ -76,6 +82,9 @@ def measure_stain(rgb: Rgb) -> Stain | None:
     red, green, blue = density[..., 0], density[..., 1], density[..., 2]
     stained = ~background & (green > _MIN_DENSITY)
     if np.count_nonzero(stained) < 20:
+        return None
+    low, high = _GREEN_OVER_RED
+    if not low < green[stained].sum() / max(float(red[stained].sum()), 1e-6) < high:
         return None
     sparse = np.flatnonzero(stained)[:: 1 + np.count_nonzero(stained) // 5000]
     purple = red - _haemoglobin_ratio(density.reshape(-1, 3)[sparse]) * blue
