@@ -20,9 +20,10 @@ def nucleated_cells_only(foreground: NDArray[np.bool_], nuclear: NDArray[np.bool
     little else shows, the largest nucleus, its lobes together, is taken to be 1.8 times as large as
     a red cell; else the answer is None: red cells tell their size.
     """
-    guess = _usual_diameter(nuclear)
-    if guess is None:
+    seen, purple = np.count_nonzero(foreground), np.count_nonzero(nuclear)
+    if not purple or seen > (_LONE + _SOME) * purple:
         return None
+    guess = _usual_diameter(nuclear)
     rest = np.count_nonzero(foreground & ~_lone_cells(foreground, nuclear))
     return guess if rest < _SOME * np.pi / 4 * guess**2 else None
 
@@ -36,11 +37,9 @@ def _lone_cells(foreground: NDArray[np.bool_], nuclear: NDArray[np.bool_]) -> ND
     return np.take(lone, labels)
 
 
-def _usual_diameter(nuclear: NDArray[np.bool_]) -> float | None:
+def _usual_diameter(nuclear: NDArray[np.bool_]) -> float:
     """Return the diameter at which the largest nucleus, lobes together, has its usual size."""
     _, areas = label_areas(nuclear)
-    if len(areas) < 2:
-        return None
     lobe = 2 * (areas[1:].max() / np.pi) ** 0.5
     side = max(3, round(0.4 * lobe)) | 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))

@@ -14,7 +14,7 @@ from naturalize.segment.outline import outline_cell
 from naturalize.segment.regions import inner_distance, solidity
 from naturalize.segment.stain import Stain
 
-_SURROUNDINGS = 0.7
+_SURROUNDINGS = 0.5
 _LONG_BORDER = 0.6
 _ROUND = 0.94
 

@@ -78,11 +78,11 @@ class Smear(Segmenter):
         parts = find_nuclei(stain, nuclear, diameter)
         cells = find_cells(stain, parts, diameter)
         platelets = _grown_platelets(stain, parts.platelets, cells > 0, diameter)
-        plain = stain.foreground & (cells == 0) & (platelets == 0)
+        taken = (cells > 0) | (platelets > 0)
         red_cells, touching = split_red_cells(
-            plain, diameter, density=stain.density[..., 1], other=(cells > 0) | (platelets > 0)
+            stain.foreground & ~taken, diameter, density=stain.density[..., 1], other=taken
         )
-        red_cells[(cells > 0) | (platelets > 0)] = 0
+        red_cells *= ~taken
         return [
             *_cell_masks(cells, parts, diameter),
             *_platelet_masks(platelets, diameter),

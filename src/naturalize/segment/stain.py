@@ -76,7 +76,7 @@ def measure_stain(rgb: Rgb) -> Stain | None:
     background, surface = optics.find_slide(rgb)
     if background.all() or not _is_coherent(background):
         return None
-    plate = surface.evaluate(*rgb.shape[:2])
+    plate = surface.interpolated(*rgb.shape[:2])
     smooth = np.asarray(cv2.GaussianBlur(rgb, (5, 5), 1.2), dtype=np.uint8)
     density = optics.optical_density(smooth, plate)
     red, green, blue = density[..., 0], density[..., 1], density[..., 2]
