@@ -34,6 +34,24 @@ NO_PATIENTS = (
     "of the split. Scores on new patients can be lower."
 )
 
+MEANINGS = {
+    "unlabelled": "no class could be read from the file name; not used",
+    "not_an_image": "named like an image but holding none; dropped",
+    "unreadable": "damaged or too small; dropped",
+    "duplicate": "the same bytes as another image; kept on the same side of the split",
+    "near_duplicate": "the same picture stored again; kept on the same side of the split",
+    "same_field": "two images of one slide region; kept on the same side of the split",
+    "label_conflict": "one image filed under two classes; all its copies dropped",
+    "multicell": "a second nucleated cell; kept, or dropped under the preset paper",
+    "fragment": "part of a nucleated cell at the border; kept, or dropped under the preset paper",
+    "no_centre_cell": "no cell where the class shows one; kept",
+    "focus": "blurred beside others of its source; kept",
+    "exposure": "too dark, too bright or clipped beside others of its source; kept",
+    "source": "from another acquisition source, which gives the class away; kept",
+    "label_suspect": "a model that never saw it is sure of another class; kept",
+}
+"""What each kind of finding means, and what was done unless a person decided otherwise."""
+
 
 def data_section(lineage: Lineage, split: RealSplit) -> Section:
     """Say what was imported, set aside, found and split."""
@@ -67,19 +85,13 @@ def _set_aside(lineage: Lineage) -> list[Block]:
     """List what was set aside and why: counts first, names folded away."""
     aside = read_table(lineage.dataset.path / "set_aside.csv")
     findings = read_table(lineage.curated.path / "findings.csv")
-    meanings = {
-        "unlabelled": "no class could be read from the file name; not used",
-        "not_an_image": "named like an image but holding none; dropped",
-        "unreadable": "damaged or too small; dropped",
-        "duplicate": "the same bytes as another image; kept on the same side of the split",
-        "label_conflict": "one image filed under two classes; all its copies dropped",
-    }
     counts = Counter(row["kind"] for row in findings)
     counts.update(row["kind"] for row in aside if row["kind"] == "unlabelled")
     if not counts:
         return [Prose("Nothing had to be set aside.")]
     rows: list[list[Cell]] = [
-        [kind.replace("_", " "), n, meanings[kind]] for kind, n in sorted(counts.items())
+        [kind.replace("_", " "), n, MEANINGS.get(kind, "see findings.csv")]
+        for kind, n in sorted(counts.items())
     ]
     listed = [[f["kind"].replace("_", " "), f["path"], f["other_path"]] for f in findings]
     table = Table(["finding", "files", "what was done"], rows, "Findings", numeric=[1])
