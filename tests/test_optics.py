@@ -125,12 +125,9 @@ def test_plain_images_do_not_fail(shape: tuple[int, int], value: int) -> None:
     assert np.isfinite(optics.fit_plate(rgb, background).coefficients).all()
 
 
-@pytest.mark.parametrize("shape", [(360, 363), (41, 1000), (8, 9)])
+@pytest.mark.parametrize("shape", [(360, 363), (90, 1000), (41, 80), (8, 9)])
 def test_interpolated_surface_is_the_surface(shape: tuple[int, int]) -> None:
     surface = optics.PlateSurface(CURVED.copy())
     quick, exact = surface.interpolated(*shape), surface.evaluate(*shape)
     assert quick.dtype == exact.dtype and quick.shape == exact.shape
-    if min(shape) > 300:
-        assert np.abs(quick - exact).max() < 0.5
-    else:  # With few coarse pixels the border is further from the nearest one.
-        assert np.abs(quick - exact).max() < 0.25 * np.ptp(exact, axis=(0, 1)).max() + 0.5
+    assert np.abs(quick - exact).max() < 0.5
