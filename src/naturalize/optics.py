@@ -76,7 +76,7 @@ class PlateSurface:
 
         Ten times as fast and, on a slide lit as slides are, within a fraction of a grey level.
         """
-        if min(height_px, width_px) < 8 * _COARSE:
+        if min(height_px, width_px) < 32 * _COARSE:
             return self.evaluate(height_px, width_px)
         coarse = self.evaluate(-(-height_px // _COARSE), -(-width_px // _COARSE))
         fine = cv2.resize(coarse, (width_px, height_px), interpolation=cv2.INTER_LINEAR)
