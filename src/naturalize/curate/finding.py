@@ -19,6 +19,7 @@ FindingKind = Literal[
     "focus",
     "exposure",
     "source",
+    "label_suspect",
 ]
 TABLE = "findings.csv"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from naturalize.curate.finding import Finding
 from naturalize.datasets.sample import Sample
@@ -32,3 +32,16 @@ def leak_groups(samples: Sequence[Sample], findings: Iterable[Finding]) -> dict[
             for other in others:
                 parent[other] = first
     return {sample.id: root(sample.group) for sample in samples}
+
+
+def regroup(
+    samples: Sequence[Sample], findings: Sequence[Finding], decided: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the group of each sample id where a person named some, ``decided`` by sample id.
+
+    The name of a found group joins it; any other sets the image apart from what it was found with.
+    Files with the same bytes stay together whatever is decided.
+    """
+    groups = leak_groups(samples, findings) | dict(decided)
+    named = [sample.model_copy(update={"group": groups[sample.id]}) for sample in samples]
+    return leak_groups(named, [finding for finding in findings if finding.kind == "duplicate"])
