@@ -94,6 +94,16 @@ def test_threads_and_slivers_belong_to_no_cell() -> None:
     assert iou(labels > 0, cell) > 0.98
 
 
+def test_a_scrap_of_a_third_object_is_trimmed_from_a_cut_cell() -> None:
+    one, other = disc((150, 110, 40)), disc((150, 180, 40))
+    scrap = np.zeros_like(one)
+    scrap[90:116, 104:116] = True
+    labels, touching = split_red_cells(one | other | scrap, 80)
+    assert touching[labels[150, 110]]
+    assert iou(labels == labels[150, 110], one) > 0.95
+    assert not labels[scrap & ~disc((150, 110, 46))].any()
+
+
 def test_the_corner_of_slide_between_cells_at_the_border_stays_open() -> None:
     foreground = drawn(((40, 40, 45), (20, 110, 40)))
     corner = ~foreground & disc((0, 0, 40))

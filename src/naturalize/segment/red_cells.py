@@ -5,18 +5,22 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from naturalize.segment.disc_cover import Discs, cover_with_discs
 from naturalize.segment.edges import density_edges, outline_edges
 from naturalize.segment.pallor import fill_pallor
 from naturalize.segment.red_cell_size import red_cell_diameter
-from naturalize.segment.regions import inner_distance, label_regions, shrunk
+from naturalize.segment.regions import fill_holes, inner_distance, label_regions, shrunk
 
 __all__ = ["red_cell_diameter", "split_red_cells"]
 
 _WORKING_DIAMETER = 32
 _INNER_WEIGHT = 0.8
 _THREAD = 0.12
+_SPUR = 0.3
+_CORNER_AREA = 0.25
+_MOST_TRIMMED = 0.12
 _SINGLE_AREA = 1.2
 _LARGE_SINGLE_AREA = 2.2
 _ROUND = 1.2
@@ -48,7 +52,9 @@ def split_red_cells(
     clumps = clumped[region_of]
     discs = _discs(clumps, ~filled & ~other, other, density, diameter_px)
     home = _home(discs, region_of, clumped)
-    return _cut(region_of, stats, discs.chosen(home > 0), home[home > 0])
+    labels, touching = _cut(region_of, stats, discs.chosen(home > 0), home[home > 0])
+    _trim(labels, touching, _SPUR * diameter_px / 2)
+    return labels, touching
 
 
 def _without_threads(pixels: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
@@ -168,6 +174,42 @@ def _summits(
     count, _, _, centres = cv2.connectedComponentsWithStats(peaks.astype(np.uint8))
     points = centres[1:count, ::-1].round().astype(np.int64)
     return points, smooth[points[:, 0], points[:, 1]].astype(np.float64)
+
+
+def _trim(labels: NDArray[np.int32], touching: NDArray[np.bool_], radius_px: float) -> None:
+    """Take from each cell cut from a clump, in place, spurs that no disc of ``radius_px`` enters.
+
+    They are scraps of a third object. Where they are large, the cell itself is open or bent and
+    stays as it is; the corners at the ends of a cut are too small to count. The image's border
+    does not count either.
+    """
+    for number, window in enumerate(ndimage.find_objects(labels), start=1):
+        if window is None or not touching[number]:
+            continue
+        piece = labels[window] == number
+        rest = piece & ~_covered(piece, window, labels.shape, radius_px)
+        spur_of, stats = label_regions(rest)
+        spurs = stats[:, cv2.CC_STAT_AREA] > _CORNER_AREA * np.pi * radius_px**2
+        spurs[0] = False
+        area = stats[spurs, cv2.CC_STAT_AREA].sum()
+        if 0 < area < _MOST_TRIMMED * np.count_nonzero(piece):
+            labels[window][spurs[spur_of]] = 0
+
+
+def _covered(
+    piece: NDArray[np.bool_],
+    window: tuple[slice, ...],
+    shape: tuple[int, ...],
+    radius_px: float,
+) -> NDArray[np.bool_]:
+    """Return what discs inside ``piece`` cover; it goes on beyond the image's border."""
+    margin = int(np.ceil(radius_px)) + 1
+    rooms = [(side.start, length - side.stop) for side, length in zip(window, shape, strict=True)]
+    framed = np.pad(fill_holes(piece), [tuple(margin * (r > 0) for r in room) for room in rooms])
+    beyond = [tuple(margin * (r == 0) for r in room) for room in rooms]
+    framed = np.pad(framed, beyond, mode="edge")
+    covered = inner_distance(inner_distance(framed) <= radius_px) < radius_px
+    return covered[margin : margin + piece.shape[0], margin : margin + piece.shape[1]]
 
 
 def _nearest_disc(discs: Discs, window: tuple[slice, slice]) -> NDArray[np.int32]:
