@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 from naturalize.artefact import Artefact
 from naturalize.curate.clean import curate
 from naturalize.datasets.import_dataset import import_dataset
+from naturalize.datasets.manifest import Manifest
 from naturalize.datasets.sample import Sample
 from naturalize.errors import InputError, LeakError
 from naturalize.split.by_group import assign_sides
+from naturalize.split.folds import Fold, fold_sides
+from naturalize.split.found_pairs import found_pairs
 from naturalize.split.leak_check import check_donors, leak_check
 from naturalize.split.make_split import FRACTIONS, make_split
 from naturalize.split.split import SIDES, RealSplit
@@ -76,7 +79,7 @@ def test_singletons_are_dealt_exactly() -> None:
 
 def test_a_class_of_two_images_is_named() -> None:
     samples = [sample(i, "A") for i in range(9)] + [sample(i, "RARE") for i in range(2)]
-    with pytest.raises(InputError, match=r"class RARE: expected at least 3 .* got 2"):
+    with pytest.raises(InputError, match=r"class RARE: .* at least 3 groups .* got 2 \(2 images\)"):
         assign_sides(samples, seed=0, fractions=FRACTIONS)
 
 
@@ -125,7 +128,7 @@ def test_a_frozen_split_that_parts_copies_is_a_leak(tmp_path: Path) -> None:
     sides |= {"a/1.jpg": "val", "b/2.jpg": "val"}
     table = tmp_path / "table.csv"
     table.write_text("id,side\n" + "".join(f"{name},{side}\n" for name, side in sides.items()))
-    with pytest.raises(LeakError, match=r"train and test|test and train"):
+    with pytest.raises(LeakError, match=r"--from .* in both train \(a/0\.jpg\) and test \(a/copy"):
         make_split(make_curated(tmp_path, files), tmp_path / "out", frozen=table)
 
 
@@ -146,8 +149,20 @@ def test_leak_check_finds_whatever_stands_on_two_sides(what: str) -> None:
     split = RealSplit("s", Path(), ("A",), train, (sample(4, "A"),), test)
     leak_check(split)
     twin = test[0].model_copy(update={what: getattr(train[0], what)})
-    with pytest.raises(LeakError, match=f"{what} .* in both train and test"):
+    with pytest.raises(LeakError, match=f"{what} .* in both train .* and test"):
         leak_check(replace(split, test=(twin,)))
+
+
+def test_every_leak_is_named() -> None:
+    train, test = tuple(sample(i, "A", f"g{i}") for i in range(40)), ()
+    split = RealSplit("s", Path(), ("A",), train, (), test)
+    twins = tuple(sample(100 + i, "A", f"g{i}") for i in range(40))
+    with pytest.raises(LeakError) as caught:
+        leak_check(replace(split, test=twins))
+    for i in range(30):
+        assert f"A/{i}.jpg" in str(caught.value)
+        assert f"A/{100 + i}.jpg" in str(caught.value)
+    assert "and 10 more" in str(caught.value)
 
 
 def test_a_leaking_table_on_disk_is_refused(split: Artefact, tmp_path: Path) -> None:
@@ -168,3 +183,105 @@ def test_donors_must_be_train_images(split: Artefact) -> None:
             check_donors(real, [(stray.id, stray.sha256)], what="bank")
     with pytest.raises(LeakError):
         check_donors(real, [(real.train[0].id, real.test[0].sha256)], what="bank")
+
+
+@given(
+    sizes=st.lists(st.integers(1, 4), min_size=14, max_size=50),
+    count=st.integers(3, 7),
+    seed=st.integers(0, 3),
+)
+@settings(max_examples=60, deadline=None)
+def test_folds_test_each_image_once(sizes: list[int], count: int, seed: int) -> None:
+    samples = [
+        sample(100 * g + i, "A" if g % 2 else "B", f"group {g}")
+        for g, size in enumerate(sizes)
+        for i in range(size)
+    ]
+    tested: Counter[str] = Counter()
+    for index in range(count):
+        sides = fold_sides(samples, Fold(count, index), seed=seed)
+        assert sides == fold_sides(samples[::-1], Fold(count, index), seed=seed)
+        by_group = {s.group: sides[s.id] for s in samples}
+        assert all(sides[s.id] == by_group[s.group] for s in samples)
+        after = fold_sides(samples, Fold(count, (index + 1) % count), seed=seed)
+        assert {n for n in sides if sides[n] == "val"} == {n for n in after if after[n] == "test"}
+        tested.update(name for name, side in sides.items() if side == "test")
+        for label in "AB":
+            every = [s for s in samples if s.label == label]
+            here = sum(sides[s.id] == "test" for s in every)
+            assert abs(here - len(every) / count) <= max(sizes)
+    assert tested == {s.id: 1 for s in samples}
+
+
+def test_repeats_deal_the_folds_anew() -> None:
+    samples = [sample(i, "A") for i in range(60)]
+    first = fold_sides(samples, Fold(5, 0), seed=1)
+    assert fold_sides(samples, Fold(5, 0, repeat=1), seed=1) != first
+    assert fold_sides(samples, Fold(5, 0), seed=2) != first
+    assert Counter(first.values()) == {"train": 36, "val": 12, "test": 12}
+
+
+def test_a_class_smaller_than_the_folds_is_named() -> None:
+    samples = [sample(i, "A") for i in range(9)]
+    samples += [sample(i, "RARE", f"g{i % 3}") for i in range(6)]
+    with pytest.raises(InputError, match=r"class RARE: .* 5 folds \(or fewer.* got 3 \(6 images\)"):
+        fold_sides(samples, Fold(5, 0), seed=0)
+    assert fold_sides(samples, Fold(3, 0), seed=0)
+
+
+def test_a_class_that_lives_in_groups_of_others_is_named() -> None:
+    samples = [sample(i, "A", f"g{i // 3}") for i in range(30)]
+    samples += [sample(i, "GUEST", f"g{i}") for i in range(4)]
+    with pytest.raises(InputError, match=r"class GUEST: .* got 0 \(4 images\)"):
+        assign_sides(samples, seed=0, fractions=FRACTIONS)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [((2, 0), "--folds.*at least 3"), ((5, 5), "--fold.*0 to 4"), ((5, 0, -1), "--repeat")],
+)
+def test_folds_that_cannot_be_are_refused(numbers: tuple[int, ...], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        Fold(*numbers)
+
+
+def test_a_fold_is_an_artefact(curated: Artefact, tmp_path: Path) -> None:
+    made = [make_split(curated, tmp_path / str(i), fold=Fold(3, i)) for i in range(3)]
+    tests = [{s.id for s in RealSplit.load(split).test} for split in made]
+    assert set.union(*tests) == {s.id for s in Manifest.load(curated).samples}
+    assert sum(map(len, tests)) == len(set.union(*tests))
+    assert len({split.id for split in made}) == 3
+    with pytest.raises(InputError, match="--folds: expected nothing beside --from"):
+        make_split(curated, tmp_path / "o", fold=Fold(4, 0), frozen=made[0].path / "split.csv")
+
+
+def test_the_summary_counts_what_a_split_without_groups_would_part(tmp_path: Path) -> None:
+    files = {f"{label}/{i}.jpg": jpeg(i + 50 * ord(label)) for label in "ab" for i in range(20)}
+    files |= {f"a/copy {i}.jpg": files[f"a/{i}.jpg"] for i in range(20)}
+    made = make_split(make_curated(tmp_path, files), tmp_path / "split", seed=4)
+    found = made.summary["found_pairs"]
+    assert found["duplicate"]["pairs"] == found["any two images of one group"]["pairs"] == 20
+    assert found["duplicate"]["parted"] == 0
+    alone = [
+        s.model_copy(update={"group": s.id}) for s in Manifest.load(made.input("curated")).samples
+    ]
+    naive = assign_sides(alone, seed=4, fractions=FRACTIONS)
+    parted = sum(naive[f"a/{i}.jpg"] != naive[f"a/copy {i}.jpg"] for i in range(20))
+    assert found["duplicate"]["parted_without_groups"] == parted > 0
+
+
+def test_pairs_within_larger_groups_are_counted_one_by_one() -> None:
+    samples = [sample(i, "A", "g") for i in range(4)] + [sample(9, "A")]
+    sides = dict(
+        zip([s.id for s in samples], ["train", "train", "val", "test", "test"], strict=True)
+    )
+    together = dict.fromkeys(sides, "train")
+    rows = [
+        {"kind": "same_field", "path": "A/0.jpg", "other_path": "A/2.jpg"},
+        {"kind": "label_conflict", "path": "A/0.jpg", "other_path": "A/3.jpg"},
+        {"kind": "same_field", "path": "A/0.jpg", "other_path": "gone.jpg"},
+    ]
+    assert found_pairs(samples, rows, together, sides) == {
+        "same_field": {"pairs": 1, "parted": 0, "parted_without_groups": 1},
+        "any two images of one group": {"pairs": 6, "parted": 0, "parted_without_groups": 5},
+    }

@@ -24,20 +24,10 @@ def assign_sides(
 
     Raises :class:`InputError` naming a class with too few groups for three sides.
     """
-    groups: defaultdict[str, list[Sample]] = defaultdict(list)
-    for sample in samples:
-        groups[sample.group].append(sample)
-    strata: defaultdict[str, list[str]] = defaultdict(list)
-    for name, members in sorted(groups.items()):
-        strata[_stratum(members)].append(name)
+    groups, classes = grouped(samples)
+    refuse_small(groups, classes, 3, "each of train, validation and test")
     sides: dict[str, str] = {}
-    for label, names in sorted(strata.items()):
-        if len(names) < 3:
-            raise InputError(
-                f"class {label}",
-                "at least 3 independent images (one for each of train, validation, test)",
-                f"{len(names)}; add images or leave the class out",
-            )
+    for label, names in sorted(classes.items()):
         order = [names[i] for i in child(seed, "split", label).permutation(len(names))]
         sizes = {name: len(groups[name]) for name in names}
         for name, side in _deal(order, sizes, fractions).items():
@@ -45,24 +35,58 @@ def assign_sides(
     return sides
 
 
-def cap_per_class(samples: Sequence[Sample], cap: int, *, seed: int) -> tuple[Sample, ...]:
-    """Return at most ``cap`` images of each class, whole groups drawn at random."""
+def grouped(
+    samples: Sequence[Sample],
+) -> tuple[dict[str, list[Sample]], dict[str, list[str]]]:
+    """Return the members of each group, and the groups of each class, in order of their names.
+
+    A group of several classes belongs to the one most of its images have, the first of equals.
+    """
     groups: defaultdict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         groups[sample.group].append(sample)
+    classes: defaultdict[str, list[str]] = defaultdict(list)
+    for name, members in sorted(groups.items()):
+        classes[_class(members)].append(name)
+    for sample in samples:
+        classes[sample.label] += ()
+    return groups, classes
+
+
+def refuse_small(
+    groups: Mapping[str, Sequence[Sample]],
+    classes: Mapping[str, Sequence[str]],
+    needed: int,
+    what: str,
+) -> None:
+    """Raise :class:`InputError` naming the first class with fewer than ``needed`` groups."""
+    for label, names in sorted(classes.items()):
+        if len(names) < needed:
+            images = sum(s.label == label for members in groups.values() for s in members)
+            raise InputError(
+                f"class {label}",
+                f"at least {needed} groups of images that may be parted, one for {what}",
+                f"{len(names)} ({images} images); add images of {label} that show other cells, "
+                "or leave the class out: drop its images in a decisions.csv for curate",
+            )
+
+
+def cap_per_class(samples: Sequence[Sample], cap: int, *, seed: int) -> tuple[Sample, ...]:
+    """Return at most ``cap`` images of each class, whole groups drawn at random."""
+    groups, _ = grouped(samples)
     names = sorted(groups)
     taken: Counter[str] = Counter()
     kept: set[str] = set()
     for i in child(seed, "cap").permutation(len(names)):
         members = groups[names[i]]
-        label = _stratum(members)
+        label = _class(members)
         if taken[label] + len(members) <= cap:
             taken[label] += len(members)
             kept.add(names[i])
     return tuple(sample for sample in samples if sample.group in kept)
 
 
-def _stratum(members: Sequence[Sample]) -> str:
+def _class(members: Sequence[Sample]) -> str:
     counts = Counter(sample.label for sample in members)
     return min(counts, key=lambda label: (-counts[label], label))
 

@@ -8,6 +8,9 @@ from typing import Protocol
 from naturalize.datasets.sample import Sample
 from naturalize.errors import LeakError
 
+NAMED = 30
+"""Leaks that a message lists before it only counts them."""
+
 
 class Sides(Protocol):
     """What is checked: three sides of samples under one id."""
@@ -34,18 +37,30 @@ class Sides(Protocol):
 
 
 def leak_check(split: Sides) -> None:
-    """Raise :class:`LeakError` if an id, a file's bytes or a group stands on two sides."""
+    """Raise :class:`LeakError` if an id, a file's bytes or a group stands on two sides.
+
+    The message names each of them, up to :data:`NAMED`, with an image on either side.
+    """
     sides = {"train": split.train, "val": split.val, "test": split.test}
     for what in ("id", "sha256", "group"):
-        seen: dict[str, str] = {}
+        first: dict[str, tuple[str, str]] = {}
+        leaks: dict[str, str] = {}
         for side, samples in sides.items():
             for sample in samples:
                 value = getattr(sample, what)
-                if seen.setdefault(value, side) != side:
-                    raise LeakError(
-                        f"split {split.id}: {what} {value} ({sample.id}) is in both "
-                        f"{seen[value]} and {side}"
-                    )
+                home, name = first.setdefault(value, (side, sample.id))
+                if home != side:
+                    ends = f"in both {home} ({name}) and {side} ({sample.id})"
+                    leaks.setdefault(value, f"{what} {value} is {ends}")
+        if leaks:
+            raise LeakError(_said(split.id, list(leaks.values())))
+
+
+def _said(split_id: str, leaks: list[str]) -> str:
+    more = len(leaks) - NAMED
+    named = leaks[:NAMED] + ([f"and {more} more"] if more > 0 else [])
+    times = "once" if len(leaks) == 1 else f"{len(leaks)} times"
+    return f"split {split_id} leaks {times}: {'; '.join(named)}"
 
 
 def check_donors(split: Sides, donors: Iterable[tuple[str, str]], *, what: str) -> None:
