@@ -23,7 +23,8 @@ FOREGROUND_SHARE = 0.3
 _FAINT_SHARE = 0.15
 _MAX_HAEMOGLOBIN_RATIO = 1.2
 _NUCLEAR_DEPTH = 2.5
-_GREEN_OVER_RED = (1.05, 4.0)
+_GREEN_OVER_RED = 1.05
+_RED_INK = (4.0, 1.3)
 _BLUISH = 0.22
 
 
@@ -70,8 +71,8 @@ def measure_stain(rgb: Rgb) -> Stain | None:
     """Separate stain from slide.
 
     None where the image shows no plain light slide, or only that, or where what lies on it has not
-    the colour of a blood stain: haemoglobin, eosin and azure all absorb more green than red light,
-    but not many times more. Ink, and anything in a greyscale picture, does not.
+    the colour of a blood stain: haemoglobin, eosin and azure all absorb more green than red light.
+    Ink, and anything in a greyscale picture, does not.
     """
     background, surface = optics.find_slide(rgb)
     if background.all() or not _is_coherent(background):
@@ -83,8 +84,7 @@ def measure_stain(rgb: Rgb) -> Stain | None:
     stained = ~background & (green > _MIN_DENSITY)
     if np.count_nonzero(stained) < 20:
         return None
-    low, high = _GREEN_OVER_RED
-    if not low < green[stained].sum() / max(float(red[stained].sum()), 1e-6) < high:
+    if _is_ink(*(float(channel[stained].sum()) for channel in (red, green, blue))):
         return None
     sparse = np.flatnonzero(stained)[:: 1 + np.count_nonzero(stained) // 5000]
     purple = red - _haemoglobin_ratio(density.reshape(-1, 3)[sparse]) * blue
@@ -116,6 +116,15 @@ def _haemoglobin_ratio(density: NDArray[np.float32]) -> float:
         return min(usual, _MAX_HAEMOGLOBIN_RATIO)
     nuclear = float(np.median(ratio[dark]))
     return min(usual, nuclear / 2) if nuclear > 0 else usual
+
+
+def _is_ink(red: float, green: float, blue: float) -> bool:
+    """Whether densities are those of black, blue or red ink rather than of a stain.
+
+    Red ink absorbs green and blue alike and hardly any red.
+    """
+    over_red, over_blue = _RED_INK
+    return green < _GREEN_OVER_RED * red or (green > over_red * red and green < over_blue * blue)
 
 
 def _is_coherent(background: NDArray[np.bool_]) -> bool:
