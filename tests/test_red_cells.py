@@ -54,6 +54,18 @@ def test_diameter_of_clumped_cells(circles: tuple[Circle, ...], factor: float) -
     assert 0.85 < found / (2 * circles[0][2] * factor) < 1.2
 
 
+def test_a_wide_round_clearing_among_cells_is_no_pale_centre() -> None:
+    around = tuple(
+        (200 + 140 * float(np.sin(a)), 200 + 140 * float(np.cos(a)), 30.0)
+        for a in np.arange(18) * (np.pi / 9)
+    )
+    foreground = drawn(around, 400)
+    nothing = np.zeros_like(foreground)
+    found = red_cell_diameter(foreground, nothing, nothing)
+    assert found is not None
+    assert 0.8 < found / 60 < 1.25
+
+
 def test_diameter_of_nothing_is_unknown() -> None:
     nothing = np.zeros((200, 200), dtype=np.bool_)
     assert red_cell_diameter(nothing, nothing, nothing) is None

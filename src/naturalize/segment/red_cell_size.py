@@ -16,6 +16,7 @@ _CURVATURE_SHARE = 0.9
 _RANGE = (0.35, 1.5)
 _ROUND_FILL = 0.6
 _LARGEST_CENTRE = 0.4
+_WIDEST_CENTRE = 2.5
 _DOUBT = 0.8
 _STEPS = 16
 _BLUR = 0.16
@@ -49,23 +50,31 @@ def red_cell_diameter(
 def _without_gaps(
     share: NDArray[np.float32], nuclear: NDArray[np.float32], bluish: NDArray[np.float32]
 ) -> float | None:
-    """Return the diameter with pale centres filled, but no hole too large for one."""
-    centres = _round_holes(share > 0.5)
-    diameter = _diameter(np.maximum(share, centres), nuclear, bluish)
+    """Return the diameter with pale centres filled, but no hole too large for one.
+
+    Where filling makes cells much larger, the reading whose outlines agree better is right.
+    """
+    thickness = _typical_thickness(share > 0.5, nuclear > 0.5)
+    centres = _round_holes(share > 0.5, np.pi / 4 * (_WIDEST_CENTRE * thickness) ** 2)
+    diameter, agreement = _diameter(np.maximum(share, centres), nuclear, bluish)
     if diameter is None or not centres.any():
         return diameter
+    if diameter > 2 * thickness:
+        other, better = _diameter(share, nuclear, bluish)
+        if better > agreement:
+            return other
     labels, stats = label_regions(centres)
     gaps = stats[:, cv2.CC_STAT_AREA] > _LARGEST_CENTRE * np.pi / 4 * diameter**2
     gaps[0] = False
     if not gaps.any():
         return diameter
-    return _diameter(np.maximum(share, centres & ~gaps[labels]), nuclear, bluish)
+    return _diameter(np.maximum(share, centres & ~gaps[labels]), nuclear, bluish)[0]
 
 
 def _diameter(
     share: NDArray[np.float32], nuclear_share: NDArray[np.float32], bluish: NDArray[np.float32]
-) -> float | None:
-    """Return the diameter from the shares of pixels that masks cover."""
+) -> tuple[float | None, float]:
+    """Return the diameter by the shares of pixels that masks cover, and how well edges agree."""
     filled, nuclear = share > 0.5, nuclear_share > 0.5
     other = nuclear | (bluish > 0.5)
     scale = max(
@@ -74,28 +83,30 @@ def _diameter(
         0.7 * _nuclear_scale(nuclear),
     )
     if not 6 <= scale <= 0.9 * min(filled.shape):
-        return None
+        return None, 0.0
     free = cv2.dilate(other.astype(np.uint8), np.ones((5, 5), np.uint8)) == 0
     edges = outline_edges(share, free, max(_MIN_SIGMA, _SIGMA * scale))
     if len(edges) < 2 * scale:
-        return scale
-    curved = _meeting_diameter(edges, scale, filled.shape) / _CURVATURE_SHARE
+        return scale, 0.0
+    meeting, agreement = _meeting_diameter(edges, scale, filled.shape)
+    curved = meeting / _CURVATURE_SHARE
     single = _round_diameters(filled, nuclear)
     single = single[(single > 0.77 * curved) & (single < 1.35 * curved)]
-    return float(np.median(single)) if len(single) >= 2 else curved
+    return (float(np.median(single)) if len(single) >= 2 else curved), agreement
 
 
-def _round_holes(foreground: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _round_holes(foreground: NDArray[np.bool_], largest_px: float) -> NDArray[np.bool_]:
     """Return the holes that may be pale centres; gaps between packed cells have corners."""
     labels, stats = label_regions(~foreground, connectivity=4)
     box = stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]
-    hole = (stats[:, cv2.CC_STAT_AREA] > _ROUND_FILL * box) & ~_cut_by_border(stats, labels.shape)
+    area = stats[:, cv2.CC_STAT_AREA]
+    hole = (area > _ROUND_FILL * box) & (area < largest_px) & ~_cut_by_border(stats, labels.shape)
     hole[0] = False
     return np.asarray(hole[labels])
 
 
-def _meeting_diameter(edges: Edges, scale: float, shape: tuple[int, ...]) -> float:
-    """Return the diameter of the circles that most of the edges agree on.
+def _meeting_diameter(edges: Edges, scale: float, shape: tuple[int, ...]) -> tuple[float, float]:
+    """Return the diameter of the circles that most of the edges agree on, and how well they do.
 
     ``scale`` is a first guess, wrong by a factor of ``exp(_DOUBT)`` now and then: it decides where
     the edges hardly do.
@@ -113,7 +124,8 @@ def _meeting_diameter(edges: Edges, scale: float, shape: tuple[int, ...]) -> flo
         agreement.append(float(agreed[cells[:, 0], cells[:, 1]].mean()) - own)
     smooth = np.convolve(np.pad(agreement, 1, mode="edge"), _SMOOTH, mode="valid")
     expected = np.exp(-0.5 * (np.log(diameters / scale) / _DOUBT) ** 2)
-    return float(diameters[int(np.argmax(smooth * expected))])
+    best = int(np.argmax(smooth * expected))
+    return float(diameters[best]), float(smooth[best])
 
 
 def _round_diameters(filled: NDArray[np.bool_], nuclear: NDArray[np.bool_]) -> NDArray[np.float64]:
