@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -334,3 +335,25 @@ def test_keys_and_buttons_decide_too(undecided: Artefact, tmp_path: Path) -> Non
     assert seen["step"] == 1
     assert seen["dropped"] >= 5
     assert list(csv.reader(seen["text"].splitlines())) == [list(COLUMNS)]
+
+
+def test_the_command_line_takes_decisions(data: Artefact, tmp_path: Path) -> None:
+    table = tmp_path / "decisions.csv"
+    table.write_text("path,decision\nb/1.jpg,drop\n")
+    words = [
+        sys.executable,
+        "-m",
+        "naturalize",
+        "curate",
+        str(data.path),
+        "--decisions",
+        str(table),
+    ]
+    done = subprocess.run([*words, "-o", str(tmp_path / "out"), "--json"], capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["summary"]["decisions"] == {"drop": 1}
+    table.write_text("path,decision\nb/1.jpg,burn\n")
+    done = subprocess.run([*words, "-o", str(tmp_path / "other")], capture_output=True)
+    assert done.returncode == 2
+    assert b"row 2" in done.stderr
+    assert b"Traceback" not in done.stderr

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -285,3 +288,17 @@ def test_pairs_within_larger_groups_are_counted_one_by_one() -> None:
         "same_field": {"pairs": 1, "parted": 0, "parted_without_groups": 1},
         "any two images of one group": {"pairs": 6, "parted": 0, "parted_without_groups": 5},
     }
+
+
+def test_the_command_line_makes_folds(curated: Artefact, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "naturalize", "split", str(curated.path), "--folds", "3"]
+    out = ["-o", str(tmp_path / "out"), "--json"]
+    done = subprocess.run([*words, "--fold", "1", *out], capture_output=True)
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert made["parameters"]["fold"] == {"count": 3, "index": 1, "repeat": 0}
+    assert "one slide region" in made["summary"]["group_rule"]
+    for wrong in ([], ["--fold", "3"]):
+        done = subprocess.run([*words, *wrong, "-o", str(tmp_path / "no")], capture_output=True)
+        assert done.returncode == 2
+        assert b"--fold" in done.stderr

@@ -12,6 +12,7 @@ group     the image stays and shares the leak group ``group``, in place of the o
 
 ``group`` may be named beside keep and relabel too. The name found for a group joins that group, a
 name of its own sets an image apart. Files with the same bytes stay together whatever is decided.
+A decision speaks for its own image only: where two copies contradict each other, decide on both.
 """
 
 from __future__ import annotations
