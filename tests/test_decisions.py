@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from naturalize.artefact import Artefact
 from naturalize.curate import decision_page
 from naturalize.curate.clean import curate
-from naturalize.curate.decision_page import make_cards
+from naturalize.curate.decision_card import make_cards
 from naturalize.curate.decisions import COLUMNS, Decision, decisions_table, read_decisions
 from naturalize.curate.finding import Finding
 from naturalize.datasets.import_dataset import import_dataset

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -22,9 +22,9 @@ from markupsafe import Markup
 from PIL import Image
 
 from naturalize import images
-from naturalize.curate.decisions import CHOICES, COLUMNS, UNUSABLE, Decision
+from naturalize.curate.decision_card import Card, make_cards, shown
+from naturalize.curate.decisions import CHOICES, COLUMNS, Decision
 from naturalize.curate.finding import Finding, FindingKind
-from naturalize.curate.leak_groups import leak_groups
 from naturalize.datasets.manifest import Manifest, read_sample
 from naturalize.datasets.sample import Sample
 from naturalize.errors import ImageError
@@ -47,38 +47,6 @@ _HOW = (
 )
 
 
-@dataclass(frozen=True)
-class Card:
-    """One image of the page: what was found about it, what the preset proposes, what was decided.
-
-    ``mentions`` are findings about other images that name this one; ``group`` is the leak group
-    that findings put it in, empty if it is alone.
-    """
-
-    path: str
-    label: str
-    findings: tuple[Finding, ...]
-    mentions: tuple[Finding, ...]
-    group: str
-    proposed: Decision
-    decided: Decision | None
-
-    @property
-    def now(self) -> Decision:
-        """Return what holds until the reader changes it."""
-        return self.decided or self.proposed
-
-    @property
-    def locked(self) -> bool:
-        """Whether nothing can be decided here: no picture, or a name that is no Unicode."""
-        return _shown(self.path) != self.path or any(f.kind in UNUSABLE for f in self.findings)
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """Return the kinds of finding it takes part in, each once."""
-        return tuple(dict.fromkeys(f.kind for f in (*self.findings, *self.mentions)))
-
-
 def decision_page(
     manifest: Manifest,
     findings: Sequence[Finding],
@@ -94,11 +62,11 @@ def decision_page(
     :data:`MAX_PICTURE_BYTES` of pictures are shown; the page says what it leaves out.
     """
     cards = make_cards(manifest.samples, findings, dropping=dropping, decisions=decisions)
-    shown = cards[:MAX_IMAGES]
-    pictures = _pictures(manifest, shown, workers, track)
-    bare = sum(not (card.locked or picture) for card, picture in zip(shown, pictures, strict=True))
-    desk = _Desk(tuple(shown), tuple(pictures), manifest.classes)
-    body: tuple[Block, ...] = (*_left_out(len(cards) - len(shown), bare), desk)
+    few = cards[:MAX_IMAGES]
+    pictures = _pictures(manifest, few, workers, track)
+    bare = sum(not (card.locked or picture) for card, picture in zip(few, pictures, strict=True))
+    desk = _Desk(tuple(few), tuple(pictures), manifest.classes)
+    body: tuple[Block, ...] = (*_left_out(len(cards) - len(few), bare), desk)
     if not cards:
         body = (Prose("Nothing was found."),)
     sections = (
@@ -107,52 +75,6 @@ def decision_page(
     )
     subtitle = f"{len(manifest.samples):,} images, {len(findings):,} findings"
     return render_page("Curation", sections, subtitle=subtitle, footer="Made by naturalize.")
-
-
-def make_cards(
-    samples: Sequence[Sample],
-    findings: Sequence[Finding],
-    *,
-    dropping: Collection[str],
-    decisions: Mapping[str, Decision],
-) -> list[Card]:
-    """Return a card for each image that was found or decided upon, those of a pair together."""
-    order = get_args(FindingKind)
-    about: defaultdict[str, list[Finding]] = defaultdict(list)
-    naming: defaultdict[str, list[Finding]] = defaultdict(list)
-    for finding in sorted(findings, key=lambda f: order.index(f.kind)):
-        about[finding.path].append(finding)
-        if finding.other_path:
-            naming[finding.other_path].append(finding)
-            about[finding.other_path] += ()
-    for path in decisions:
-        about[path] += ()
-    labels = {sample.id: sample.label for sample in samples}
-    groups = leak_groups(samples, findings)
-    shared = Counter(groups.values())
-    cards = []
-    for path, found in about.items():
-        group = groups.get(path, "")
-        group = group if shared[group] > 1 else ""
-        proposed = _proposal(path, any(f.kind in dropping for f in found), group)
-        cards.append(
-            Card(
-                path,
-                labels.get(path, ""),
-                tuple(found),
-                tuple(naming[path]),
-                group,
-                proposed,
-                decisions.get(path),
-            )
-        )
-    return cards
-
-
-def _proposal(path: str, dropped: bool, group: str) -> Decision:
-    if dropped:
-        return Decision(path=path, decision="drop")
-    return Decision(path=path, decision="group" if group else "keep", group=group)
 
 
 def _counts(cards: Sequence[Card], classes: Sequence[str]) -> Table:
@@ -261,14 +183,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(words=_words, shown=_shown)
+    environment.filters.update(words=_words, shown=shown)
     return environment
 
 
 def _words(kind: str) -> str:
     return kind.replace("_", " ")
-
-
-def _shown(path: str) -> str:
-    """Return a file name as a page can hold it: bytes that are no Unicode are written out."""
-    return path.encode("utf-8", "backslashreplace").decode("utf-8")
