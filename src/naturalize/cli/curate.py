@@ -24,7 +24,7 @@ def curate(
     dataset: Annotated[Path, typer.Argument(help="Folder written by import or phantom.")],
     out: Out,
     strict: Annotated[bool, typer.Option(help="Exit with 1 if anything was found.")] = False,
-    preset: Annotated[str, typer.Option(help="What drops an image: minimal.")] = "minimal",
+    preset: Annotated[str, typer.Option(help="What drops an image: minimal or paper.")] = "minimal",
     decisions: Annotated[
         Path | None,
         typer.Option(help="Table decisions.csv, downloaded from an earlier curation.html."),

@@ -36,6 +36,7 @@ from naturalize.progress import Track, quiet
 
 PRESETS: dict[str, tuple[str, ...]] = {
     "minimal": ("unreadable", "not_an_image", "label_conflict"),
+    "paper": ("unreadable", "not_an_image", "label_conflict", "multicell", "fragment"),
 }
 
 

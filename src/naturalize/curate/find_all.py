@@ -10,13 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from naturalize.artefact import Draft
+from naturalize.curate.cells_seen import usual_kinds
 from naturalize.curate.duplicates import find_duplicates
 from naturalize.curate.exposure import find_exposure
 from naturalize.curate.finding import Finding
 from naturalize.curate.focus import find_focus
+from naturalize.curate.fragment import find_fragments
 from naturalize.curate.landmarks import Grey, reduction
 from naturalize.curate.look import Look, look_at, read_looks
+from naturalize.curate.multicell import find_multicell
 from naturalize.curate.near_duplicates import find_near_duplicates
+from naturalize.curate.no_centre_cell import find_no_centre_cell
 from naturalize.curate.same_field import Fields, find_same_field, merge, propose_json
 from naturalize.curate.source import acquisition_sources, find_source
 from naturalize.datasets.manifest import Manifest, read_sample
@@ -54,7 +58,7 @@ def find_all(manifest: Manifest, draft: Draft, *, workers: int, track: Track) ->
         proposed.pop(pair, None)
     confirming = track(proposed.items(), len(proposed), "same field: confirm")
     findings += find_same_field(samples, confirming, read, factor=factor)
-    return findings + _unlike_the_rest(looks)
+    return findings + _by_cells(looks) + _unlike_the_rest(looks)
 
 
 def _factor(samples: Sequence[Sample]) -> int:
@@ -128,6 +132,17 @@ def _pairs(findings: Sequence[Finding], samples: Sequence[Sample]) -> set[tuple[
     position = {sample.id: i for i, sample in enumerate(samples)}
     pairs = ((position[f.path], position[f.other_path]) for f in findings)
     return {(min(pair), max(pair)) for pair in pairs}
+
+
+def _by_cells(looks: Sequence[Look]) -> list[Finding]:
+    """Judge which cells an image shows, and whether its class's stands at the centre."""
+    samples, seen = [look.sample for look in looks], [look.cells for look in looks]
+    usual = usual_kinds([sample.label for sample in samples], seen)
+    return [
+        *find_multicell(samples, seen, usual),
+        *find_fragments(samples, seen, usual),
+        *find_no_centre_cell(samples, seen, usual),
+    ]
 
 
 def _unlike_the_rest(looks: Sequence[Look]) -> list[Finding]:

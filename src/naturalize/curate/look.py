@@ -1,4 +1,4 @@
-"""One look at each image: decoded once, measured for all findings that need no segmentation."""
+"""One look at each image: decoded once, measured and segmented once for all findings."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from naturalize.curate.cells_seen import Seen, SeenCell, see_cells
 from naturalize.curate.exposure import clipped_shares
 from naturalize.curate.finding import Finding
 from naturalize.curate.focus import sharpness
@@ -19,6 +20,7 @@ from naturalize.curate.source import background, chroma_sampling
 from naturalize.curate.unreadable import read_or_find
 from naturalize.datasets.sample import Sample
 from naturalize.images import Rgb
+from naturalize.segment import Smear
 
 MAX_SMALL_PX = 512
 
@@ -29,7 +31,7 @@ class Look:
 
     ``small`` is its reduced green channel (at most ``MAX_SMALL_PX`` a side, the rest cut off),
     ``background`` the colour of the bare slide, ``white`` and ``black`` the shares of clipped
-    pixels, ``chroma`` the sampling of a JPEG.
+    pixels, ``chroma`` the sampling of a JPEG, ``cells`` what the image shows besides red cells.
     """
 
     sample: Sample
@@ -39,6 +41,7 @@ class Look:
     black: float
     background: tuple[int, int, int]
     chroma: str
+    cells: Seen
 
 
 def look_at(root: Path, samples: Sequence[Sample], *, factor: int) -> str:
@@ -64,7 +67,8 @@ def read_looks(text: str, samples: Sequence[Sample]) -> tuple[list[Look], list[F
         raw = zlib.decompress(base64.b64decode(entry.pop("small")))
         small = np.frombuffer(raw, dtype=np.uint8).reshape(entry.pop("shape"))
         colour = tuple(entry.pop("background"))
-        looks.append(Look(sample=sample, small=small, background=colour, **entry))
+        cells = tuple(SeenCell(*cell) for cell in entry.pop("cells"))
+        looks.append(Look(sample=sample, small=small, background=colour, cells=cells, **entry))
     return looks, findings
 
 
@@ -79,4 +83,5 @@ def _measure(rgb: Rgb, factor: int) -> dict[str, object]:
         "white": white,
         "black": black,
         "background": background(reduced),
+        "cells": see_cells(rgb, Smear()),
     }
