@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from naturalize.curate.cut_cells import cut_cells, cut_px
+from naturalize.curate.cut_cells import cut_cells, cut_px, is_platelet
 from naturalize.curate.landmarks import shrink
 from naturalize.curate.nucleated import nucleated_cells
 from naturalize.images import Rgb
@@ -64,7 +64,10 @@ def see_cells(rgb: Rgb, segmenter: Segmenter) -> Seen:
     masks = segmenter.segment(small)
     diameter = _red_cell_diameter(masks, small.shape)
     found: list[tuple[SeenKind, NDArray[np.bool_]]] = [
-        *(("WBC", pixels) for pixels in nucleated_cells(masks, small.shape, diameter)),
+        *(
+            ("PLT" if cut_px(pixels) and is_platelet(pixels, diameter) else "WBC", pixels)
+            for pixels in nucleated_cells(small, masks, diameter)
+        ),
         *(("PLT", mask.to_image(small.shape)) for mask in masks if mask.kind == "PLT"),
         *(("part", pixels) for pixels in cut_cells(small, masks, diameter)),
     ]

@@ -17,12 +17,14 @@ from naturalize.segment.stain import Stain, measure_stain
 _UNLIKE = 2.0
 _MIN_AREA, _MIN_CUT = 0.1, 0.45
 _CHROMATIN, _BARE_CHROMATIN = 0.75, 0.95
-"""Optical density in green light that platelets hardly reach, and that none does."""
-_PLATELET_RADIUS, _CELL_RADIUS = 0.45, 0.5
+"""Optical density in green light that large platelets do not reach, and that few small ones do."""
+_SMALL_RADIUS, _PLATELET_RADIUS, _CELL_RADIUS, _MAX_RADIUS = 0.35, 0.45, 0.5, 3.0
+_SMALL_AREA = 0.5
 _ROUGH = 0.1
 _WITHOUT_NUCLEUS = 0.45
 """A cell shows its nucleus by the time this share of it shows."""
-_CLEARLY_UNLIKE, _FAIRLY_UNLIKE, _GRAINY = 12.0, 5.0, 2.4
+_CLEARLY_UNLIKE, _FAIRLY_UNLIKE = 12.0, 5.0
+_SMOOTH, _GRAINY = 1.5, 2.6
 _FAINT = 0.75
 """Density of the palest cytoplasm, in units of the red cells' own."""
 
@@ -47,6 +49,12 @@ def cut_cells(rgb: Rgb, masks: Sequence[Mask], diameter_px: float) -> Iterator[N
             continue
         if _is_cell(pixels, stain, unlike, grain, diameter_px):
             yield pixels
+
+
+def is_platelet(pixels: NDArray[np.bool_], diameter_px: float) -> bool:
+    """Whether a region the border cuts is as small and as strongly curved as platelets are."""
+    small = np.count_nonzero(pixels) < _SMALL_AREA * np.pi / 4 * diameter_px**2
+    return bool(small) and fit_circle(_inner_outline(pixels))[0] < _SMALL_RADIUS * diameter_px
 
 
 def cut_px(pixels: NDArray[np.bool_]) -> int:
@@ -93,16 +101,16 @@ def _is_cell(
     green = stain.density[..., 1][pixels]
     darkest = float(np.quantile(green, 0.95))
     if darkest > (_CHROMATIN if radius > _PLATELET_RADIUS else _BARE_CHROMATIN):
-        return True
-    if radius < _CELL_RADIUS or rough > _ROUGH:
+        return radius > _SMALL_RADIUS
+    if not _CELL_RADIUS < radius < _MAX_RADIUS or rough > _ROUGH:
         return False
     if np.count_nonzero(pixels) > _WITHOUT_NUCLEUS * np.pi * (radius * diameter_px) ** 2:
         return False
     if float(np.median(green)) < _FAINT * stain.red_cell_density:
         return False
     far = float(unlike[pixels].mean())
-    grainy = float(np.median(grain[pixels])) > _GRAINY
-    return far > _CLEARLY_UNLIKE or (far > _FAIRLY_UNLIKE and grainy)
+    grainy = float(np.median(grain[pixels]))
+    return grainy > (_SMOOTH if far > _CLEARLY_UNLIKE else _GRAINY) and far > _FAIRLY_UNLIKE
 
 
 def _near_nucleated(

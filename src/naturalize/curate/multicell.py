@@ -8,7 +8,7 @@ from naturalize.curate.cells_seen import Seen, SeenCell, SeenKind, centre_cell
 from naturalize.curate.finding import Finding
 from naturalize.datasets.sample import Sample
 
-MIN_AREA = 0.75
+MIN_AREA = 0.65
 """Smaller than any nucleated cell, larger than most giant platelets; in red cells."""
 
 
@@ -18,7 +18,8 @@ def find_multicell(
     """Yield a finding for each image that shows a whole nucleated cell beside the centred one.
 
     ``all_seen`` belongs to ``samples``, ``usual`` is what :func:`usual_kinds` says of them. The
-    value is the area of the largest such cell over that of the centred one.
+    value is the area of the largest such cell over that of the centred one. Where none is centred,
+    a class that shows platelets has all its nucleated cells counted, another all but the largest.
     """
     for sample, seen in zip(samples, all_seen, strict=True):
         if sample.label not in usual:
@@ -26,13 +27,13 @@ def find_multicell(
         centred = centre_cell(seen, usual[sample.label])
         others = [c for c in seen if _is_whole(c) and c is not centred]
         others.sort(key=lambda cell: -cell.area)
-        if centred is None and others:
-            centred = others.pop(0)
-        if centred is not None and others:
+        if centred is None and usual[sample.label] == "WBC":
+            centred, others = next(iter(others), None), others[1:]
+        if others:
             yield Finding(
                 kind="multicell",
                 path=sample.id,
-                value=f"{others[0].area / centred.area:.2f}",
+                value=f"{others[0].area / centred.area:.2f}" if centred else "",
                 reason=_reason(others),
             )
 
@@ -44,4 +45,4 @@ def _is_whole(cell: SeenCell) -> bool:
 def _reason(others: Sequence[SeenCell]) -> str:
     places = "; ".join(f"row {cell.row}, column {cell.column}" for cell in others)
     whole = "a whole nucleated cell" if len(others) == 1 else f"{len(others)} whole nucleated cells"
-    return f"{whole} beside the centred one: {places}"
+    return f"{whole} beside what the image is centred on: {places}"

@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from naturalize.images import Rgb
+from naturalize.optics import estimate_background
 from naturalize.segment import Mask
 from naturalize.segment.regions import inner_distance, label_areas, solidity
 
 _LONG = 0.9
 _ONE_NUCLEUS = 2.6
 """No lobed nucleus is larger than this, in red cells; halves with more between them are cells."""
+_LARGE_CELL, _FILLED = 4.5, 0.96
 _CONVEX = 0.94
 _NECK = 0.75
 _SMALL_NUCLEUS = 0.15
@@ -22,14 +25,14 @@ _LEVELS = tuple(0.05 * step for step in range(2, 20))
 """Widths of a neck that are tried, as halves in diameters of a red cell."""
 
 
-def nucleated_cells(
-    masks: Sequence[Mask], shape: tuple[int, ...], diameter_px: float
-) -> list[NDArray[np.bool_]]:
-    """Return the nucleated cells among ``masks``, bool (height, width) each.
+def nucleated_cells(rgb: Rgb, masks: Sequence[Mask], diameter_px: float) -> list[NDArray[np.bool_]]:
+    """Return the nucleated cells of an image among ``masks``, bool (height, width) each.
 
-    Masks that meet along all their width and whose nuclei are no more than one nucleus with its
-    lobes make one cell; a mask with a neck between two nuclei makes two.
+    Masks whose nuclei are no more than one nucleus with its lobes make one cell if they meet along
+    all their width, or if no bare slide shows between them and around. A mask with a neck between
+    two nuclei makes two.
     """
+    shape = rgb.shape[:2]
     disc = np.pi / 4 * diameter_px**2
     cells: list[tuple[NDArray[np.bool_], NDArray[np.bool_]]] = []
     for mask in masks:
@@ -40,7 +43,10 @@ def nucleated_cells(
             nucleus[mask.box.slices] = mask.nucleus
         whole = mask.to_image(shape)
         cells += [(whole & side, nucleus & side) for side in _sides(whole, nucleus, diameter_px)]
-    return [pixels for pixels, _ in _joined(cells, disc, reach=max(3, round(0.1 * diameter_px)))]
+    if len(cells) > 1:
+        stained = ~estimate_background(rgb)
+        cells = _joined(cells, stained, disc, reach=max(3, round(0.1 * diameter_px)))
+    return [pixels for pixels, _ in cells]
 
 
 def _sides(
@@ -66,14 +72,20 @@ def _sides(
 
 
 def _joined(
-    cells: list[tuple[NDArray[np.bool_], NDArray[np.bool_]]], disc: float, *, reach: int
+    cells: list[tuple[NDArray[np.bool_], NDArray[np.bool_]]],
+    stained: NDArray[np.bool_],
+    disc: float,
+    *,
+    reach: int,
 ) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
     """Join cells that are halves of one."""
     whole: list[tuple[NDArray[np.bool_], NDArray[np.bool_]]] = []
     for pixels, nucleus in cells:
         for number, (other, other_nucleus) in enumerate(whole):
             nuclei = np.count_nonzero(nucleus) + np.count_nonzero(other_nucleus)
-            if nuclei < _ONE_NUCLEUS * disc and _meet_broadly(pixels, other, reach):
+            if nuclei < _ONE_NUCLEUS * disc and (
+                _meet_broadly(pixels, other, reach) or _one_body(pixels | other, stained, disc)
+            ):
                 whole[number] = (pixels | other, nucleus | other_nucleus)
                 break
         else:
@@ -91,3 +103,12 @@ def _meet_broadly(one: NDArray[np.bool_], other: NDArray[np.bool_], reach: int) 
     length = float(np.hypot(np.ptp(rows), np.ptp(columns)))
     smaller = min(np.count_nonzero(one), np.count_nonzero(other))
     return bool(length > _LONG * 2 * (smaller / np.pi) ** 0.5)
+
+
+def _one_body(pixels: NDArray[np.bool_], stained: NDArray[np.bool_], disc: float) -> bool:
+    """Whether the convex hull of ``pixels`` is as small as a cell and hardly shows bare slide."""
+    points = np.argwhere(pixels)[:, ::-1].astype(np.int32)
+    hull = np.zeros(pixels.shape, dtype=np.uint8)
+    cv2.fillConvexPoly(hull, cv2.convexHull(points), 1)
+    inside = hull > 0
+    return bool(inside.sum() < _LARGE_CELL * disc and stained[inside].mean() > _FILLED)
