@@ -62,7 +62,7 @@ def see_cells(rgb: Rgb, segmenter: Segmenter) -> Seen:
     factor = max(1, int(np.ceil((rgb.shape[0] * rgb.shape[1] / MAX_PIXELS) ** 0.5)))
     small = np.ascontiguousarray(shrink(rgb, factor))
     masks = segmenter.segment(small)
-    diameter = _red_cell_diameter(masks, small.shape)
+    diameter = red_cell_diameter(masks, small.shape)
     found: list[tuple[SeenKind, NDArray[np.bool_]]] = [
         *(
             ("PLT" if cut_px(pixels) and is_platelet(pixels, diameter) else "WBC", pixels)
@@ -103,7 +103,8 @@ def _may_be(cell: SeenCell, usual: SeenKind) -> bool:
     return cell.kind == usual or giant
 
 
-def _red_cell_diameter(masks: Sequence[Mask], shape: tuple[int, ...]) -> float:
+def red_cell_diameter(masks: Sequence[Mask], shape: tuple[int, ...]) -> float:
+    """Return the median diameter in px of whole red cells, a usual share of the image without."""
     areas = [m.area_px for m in masks if m.kind == "RBC" and not m.touches_border]
     if not areas:
         return _RED_CELL_SHARE * min(shape[:2])

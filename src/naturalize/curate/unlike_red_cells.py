@@ -2,8 +2,8 @@
 
 Cytoplasm differs from haemoglobin little, but in four ways at once: blue light is absorbed less,
 green and red light more, and granules give it a grain. The weights are those of a logistic
-regression of pasted cells' edges against red cells (``benchmarks/multicell.py``); differences are
-told in units of the red cells' density, from the median of the image's own.
+regression of pasted cells' edges against red cells (``benchmarks/multicell_weights.py``);
+differences are told in units of the red cells' density, from the median of the image's own.
 """
 
 from __future__ import annotations
@@ -31,21 +31,30 @@ def unlikeness(
     Both are float32 (height, width): 0 is as red cells of this image are, and 0 where there is no
     stain; a grain of 1 is as theirs. ``diameter_px`` is that of a red cell.
     """
+    red_cells = _red_cells(masks, stain.foreground.shape)
+    unlike, told = np.zeros_like(stain.purple), np.zeros_like(stain.purple)
+    usual = 1.0
+    planes = measurements(stain, diameter_px)
+    for told, weight, common in zip(planes, _WEIGHTS, _USUAL, strict=True):
+        usual = float(np.median(told[red_cells])) if red_cells.any() else common
+        unlike += np.float32(weight) * (told - np.float32(usual))
+    grain = told / np.float32(max(usual, 1e-3))
+    return np.where(stain.foreground, unlike, np.float32(0)), grain
+
+
+def measurements(stain: Stain, diameter_px: float) -> list[NDArray[np.float32]]:
+    """Return red, green and blue density and grain around each pixel, float32 (height, width) each.
+
+    In units of the red cells' density. Means are over stained pixels near by; the grain is how far
+    green density is from its mean over few pixels, away from the rim, where it falls anyway.
+    """
     near, fine, rim = (max(3, round(s * diameter_px)) | 1 for s in (_NEAR, _FINE, _RIM))
     stained = stain.foreground.astype(np.float32)
     planes = [_mean_within(stain.density[..., c], stained, near) for c in range(3)]
     green = stain.density[..., 1]
     grain = np.abs(green - _mean_within(green, stained, fine))
     planes.append(_mean_within(grain, cv2.erode(stained, np.ones((rim, rim), np.uint8)), near))
-    red_cells = _red_cells(masks, stain.foreground.shape)
-    unlike, told = np.zeros_like(stained), np.zeros_like(stained)
-    usual = 1.0
-    for plane, weight, common in zip(planes, _WEIGHTS, _USUAL, strict=True):
-        told = plane / np.float32(stain.red_cell_density)
-        usual = float(np.median(told[red_cells])) if red_cells.any() else common
-        unlike += np.float32(weight) * (told - np.float32(usual))
-    grain = told / np.float32(max(usual, 1e-3))
-    return np.where(stain.foreground, unlike, np.float32(0)), grain
+    return [plane / np.float32(stain.red_cell_density) for plane in planes]
 
 
 def _red_cells(masks: Sequence[Mask], shape: tuple[int, ...]) -> NDArray[np.bool_]:
