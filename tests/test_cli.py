@@ -43,14 +43,39 @@ def test_help_lists_every_verb_and_needs_no_torch() -> None:
         "main()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    for verb in "demo phantom import download verify curate split cut export compose".split():
+    for verb in [
+        "demo",
+        "phantom",
+        "import",
+        "download",
+        "verify",
+        "curate",
+        "split",
+        "cut",
+        "export",
+        "compose",
+    ]:
         assert verb in done.stdout
 
 
 @pytest.mark.parametrize(
     "verb",
-    """demo phantom import download verify curate split cut export compose pack train evaluate
-    doctor""".split(),
+    [
+        "demo",
+        "phantom",
+        "import",
+        "download",
+        "verify",
+        "curate",
+        "split",
+        "cut",
+        "export",
+        "compose",
+        "pack",
+        "train",
+        "evaluate",
+        "doctor",
+    ],
 )
 def test_every_verb_shows_an_example(verb: str) -> None:
     assert (

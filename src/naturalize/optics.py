@@ -70,7 +70,6 @@ class PlateSurface:
             np.clip(plane, 1, 255, out=plane)
         return np.asarray(cv2.merge(list(planes)), dtype=np.float32)
 
-
     def interpolated(self, height_px: int, width_px: int) -> NDArray[np.float32]:
         """Return :meth:`evaluate` linearly interpolated between every eighth pixel.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ UNDECIDED = 0.3
 """Likeness of a colour that cytoplasm and red cells share."""
 _HAEMOGLOBIN_PURPLE = 0.12
 _OWN_SHARE = 0.12
+_OUTSIDE = 12.0
 _LONE = 9.0
 _SOME = 0.05
 _STEP = 2
@@ -53,14 +55,14 @@ def learn_likeness(
     usable = stain.foreground & ~other_nuclei[sparse]
     haemoglobin = stain.purple < _HAEMOGLOBIN_PURPLE * stain.density[..., 1]
     near = usable & (distance > 0.06 * diameter_px) & (distance < 0.22 * diameter_px)
-    own = near & ~haemoglobin
-    if np.count_nonzero(own) > _OWN_SHARE * np.count_nonzero(near):
-        near = own
     far = usable & (distance > 0.5 * diameter_px) & haemoglobin
     far = _red_cells(far, stain.foreground, distance == 0)
     if np.count_nonzero(near) < 20 or np.count_nonzero(far) < 50:
         return Likeness(np.zeros(3, dtype=np.float32), 0.4)
     one, other = _some(stain.density, near), _some(stain.density, far)
+    own = ~_some(haemoglobin, near) | _unlike(one, other)
+    if own.mean() > _OWN_SHARE:
+        one = one[own]
     mean_one, mean_other = np.median(one, axis=0), np.median(other, axis=0)
     floor = (0.1 * stain.red_cell_density) ** 2 * np.eye(3)
     pooled = (_scatter(one, mean_one) + _scatter(other, mean_other)) / 2 + floor
@@ -87,11 +89,19 @@ def _red_cells(
     return apart if lone and solidity(labels == own) > _LONE_SOLIDITY else far
 
 
-def _some(density: NDArray[np.float32], where: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return the densities (n, 3) of at most about 1,000 pixels."""
+def _some(values: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[Any]:
+    """Return the values of at most about 1,000 pixels."""
     rows, columns = np.nonzero(where)
     step = 1 + rows.size // 1000
-    return density[rows[::step], columns[::step]]
+    return values[rows[::step], columns[::step]]
+
+
+def _unlike(density: NDArray[np.float32], red_cells: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Whether densities (n, 3) lie outside those of red cells, as an eosinophil's granules do."""
+    mean = np.median(red_cells, axis=0)
+    off = (density - mean).astype(np.float64)
+    spread = np.linalg.inv(_scatter(red_cells, mean) + 1e-6 * np.eye(3))
+    return np.asarray(np.einsum("ni,ij,nj->n", off, spread, off) > _OUTSIDE)
 
 
 def _scatter(values: NDArray[np.float32], mean: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -23,6 +23,7 @@ FOREGROUND_SHARE = 0.3
 _FAINT_SHARE = 0.15
 _MAX_HAEMOGLOBIN_RATIO = 1.2
 _NUCLEAR_DEPTH = 2.5
+_SAME_STAIN = 1.3
 _GREEN_OVER_RED = 1.05
 _RED_INK = (4.0, 1.3)
 _BLUISH = 0.22
@@ -109,7 +110,8 @@ def _haemoglobin_ratio(density: NDArray[np.float32]) -> float:
     as nothing else, tells the stain's colour, and its ratio is over twice that of red cells.
     """
     ratio = density[:, 0] / (density[:, 2] + np.float32(0.01))
-    usual = max(float(np.percentile(ratio, 30)), 0.0)
+    low = max(float(np.percentile(ratio, 30)), 0.0)
+    usual = float(np.median(ratio[ratio <= _SAME_STAIN * low]))
     green = density[:, 1]
     dark = green > np.percentile(green, 97)
     if dark.sum() < 10 or np.median(green[dark]) < _NUCLEAR_DEPTH * np.median(green):
