@@ -43,7 +43,9 @@ LIMITS = """## What this does not show
 - Whoever improved the segmenter saw these images. Other ones are kept back.
 - The hand-drawn outlines are one person's; how far two persons differ is not known.
 - Recall on BCCD counts an annotated red cell as found by its box, not by its outline.
-- The judges see the outline they judge, so they may be lenient towards it."""
+- The two judgements are two separate readings by a vision-language model, each told to count doubt
+  as bad and to look at each mask once; no haematologist has looked. The same reader may share its
+  mistakes, so the agreement says less than that of two persons."""
 
 
 def page(folder: Path) -> str:
