@@ -43,11 +43,11 @@ def make_split(
     image once. ``frozen`` is a table with columns ``id`` and ``side`` (an earlier ``split.csv``):
     its sides are taken as they are, images it does not name are left out and counted. The result
     is proven with ``leak_check`` before it is written; its summary counts the pairs that would have
-    been parted had nobody known the groups.
+    been parted had nobody known the groups. A ``dataset`` that nobody curated has no such pairs.
     """
     _refuse_both(cap, fold, frozen)
     manifest = Manifest.load(curated)
-    findings = read_table(curated.path / FINDINGS)
+    findings = read_table(curated.path / FINDINGS) if curated.kind == "curated" else []
     fixed = _frozen_sides(frozen) if frozen is not None else None
 
     def deal(samples: Sequence[Sample]) -> dict[str, str]:
