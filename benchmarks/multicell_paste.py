@@ -48,9 +48,14 @@ def paste(
     if max(weight.shape) + 4 >= min(rgb.shape[:2]):
         return None
     taken, kept_clear = occupied(rgb)
-    for _ in range(TRIES):
-        top, left = place(weight == FULL, taken.shape, visible, rng)
-        rows, columns = np.nonzero(weight == FULL)
+    mask = weight == FULL
+    if visible == 1:
+        free = free_places(mask, taken, kept_clear)
+        places = free[rng.permutation(len(free))[:1]].tolist()
+    else:
+        places = [across(mask, taken.shape, visible, rng) for _ in range(TRIES)]
+    for top, left in places:
+        rows, columns = np.nonzero(mask)
         inside = (rows + top >= 0) & (rows + top < taken.shape[0])
         inside &= (columns + left >= 0) & (columns + left < taken.shape[1])
         where = np.zeros(taken.shape, dtype=np.bool_)
@@ -73,19 +78,33 @@ def occupied(rgb: Rgb) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     return taken, others
 
 
-def place(
+def free_places(
+    mask: NDArray[np.bool_], taken: NDArray[np.bool_], kept_clear: NDArray[np.bool_]
+) -> NDArray[np.intp]:
+    """Return where a mask's box may begin so that all of it lies inside, (n, 2)."""
+    kernel = mask.astype(np.float32) / np.float32(mask.sum())
+    lain_over = [
+        cv2.filter2D(some.astype(np.float32), -1, kernel, anchor=(0, 0))
+        for some in (taken, kept_clear)
+    ]
+    free = (lain_over[0] <= MAX_OVERLAP - 0.01) & (lain_over[1] < 1e-4)
+    height, width = mask.shape
+    inside = np.zeros_like(free)
+    inside[2 : free.shape[0] - height - 2, 2 : free.shape[1] - width - 2] = True
+    return np.argwhere(free & inside)
+
+
+def across(
     mask: NDArray[np.bool_], shape: tuple[int, ...], visible: float, rng: np.random.Generator
 ) -> tuple[int, int]:
-    """Draw where a mask goes: inside the image, or across one border with a visible share."""
-    room = np.array(shape[:2]) - mask.shape
-    at = [int(rng.integers(2, free - 1)) for free in room]
-    if visible < 1:
-        axis, far = int(rng.integers(2)), bool(rng.integers(2))
-        profile = np.cumsum(mask.sum(axis=1 - axis)) / mask.sum()
-        if far:
-            at[axis] = shape[axis] - int(np.searchsorted(profile, visible)) - 1
-        else:
-            at[axis] = -int(np.searchsorted(profile, 1 - visible)) - 1
+    """Draw where a mask goes across one border so that a share of it is visible."""
+    at = [int(rng.integers(2, free - 1)) for free in np.array(shape[:2]) - mask.shape]
+    axis, far = int(rng.integers(2)), bool(rng.integers(2))
+    profile = np.cumsum(mask.sum(axis=1 - axis)) / mask.sum()
+    if far:
+        at[axis] = shape[axis] - int(np.searchsorted(profile, visible)) - 1
+    else:
+        at[axis] = -int(np.searchsorted(profile, 1 - visible)) - 1
     return at[0], at[1]
 
 

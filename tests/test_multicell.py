@@ -18,6 +18,7 @@ from naturalize.curate.cells_seen import (
     centre_cell,
     see_cells,
     usual_kinds,
+    with_chromatin,
 )
 from naturalize.curate.clean import curate
 from naturalize.curate.cut_cells import fit_circle, is_platelet
@@ -34,11 +35,11 @@ from naturalize.images import Rgb
 from naturalize.segment import Mask, Smear
 from tests_images import write_tree
 
-SUBJECT = SeenCell("WBC", 180, 180, 2.5, 0.0, 0.0)
-SECOND = SeenCell("WBC", 60, 300, 2.0, 0.3, 0.0)
-CUT = SeenCell("WBC", 10, 90, 0.6, 0.4, 1.2)
-PART = SeenCell("part", 350, 200, 0.2, 0.45, 0.9)
-PLATELET = SeenCell("PLT", 181, 179, 0.2, 0.0, 0.0)
+SUBJECT = SeenCell("WBC", 180, 180, 2.5, 0.0, 0.0, 0.9)
+SECOND = SeenCell("WBC", 60, 300, 2.0, 0.3, 0.0, 0.9)
+CUT = SeenCell("WBC", 10, 90, 0.6, 0.4, 1.2, 0.9)
+PART = SeenCell("part", 350, 200, 0.2, 0.45, 0.9, 0.4)
+PLATELET = SeenCell("PLT", 181, 179, 0.2, 0.0, 0.0, 0.5)
 
 
 def sample(label: str, number: int = 0) -> Sample:
@@ -122,6 +123,20 @@ def test_the_nearest_cell_within_reach_is_centred(one: float, other: float) -> N
         assert centred.off_centre == min(one, other)
 
 
+def test_a_bluish_red_cell_is_no_nucleated_cell() -> None:
+    pale = SECOND._replace(darkness=0.3)
+    seen: list[Seen] = [(SUBJECT, pale), (SUBJECT, SECOND), (SUBJECT, PLATELET, PART)]
+    assert with_chromatin(seen) == [(SUBJECT,), *seen[1:]]
+    assert with_chromatin([(PLATELET,), ()]) == [(PLATELET,), ()]
+
+
+def test_a_pale_stain_is_judged_by_its_own_nuclei() -> None:
+    faint: list[Seen] = [
+        tuple(cell._replace(darkness=cell.darkness / 3) for cell in (SUBJECT, SECOND))
+    ]
+    assert with_chromatin(faint) == faint
+
+
 def test_reasons_say_where() -> None:
     (found,) = find_multicell([sample("SNE")], [(SUBJECT, SECOND)], {"SNE": "WBC"})
     assert "row 60, column 300" in found.reason
@@ -155,18 +170,13 @@ def whole_mask(pixels: NDArray[np.bool_], nucleus: NDArray[np.bool_]) -> Mask:
     return Mask("WBC", Box(0, 0, height, width), pixels, nucleus & pixels, 0.9, False)
 
 
-def painted(stain: NDArray[np.bool_]) -> Rgb:
-    """Return a light slide on which ``stain`` is purple."""
-    return np.where(stain[..., None], np.uint8([120, 60, 140]), np.uint8([255, 229, 202]))
-
-
 SHAPE = (200, 260)
 
 
 def test_a_mask_with_a_neck_between_two_nuclei_is_two_cells() -> None:
     both = disc(SHAPE, 100, 80, 45) | disc(SHAPE, 100, 165, 45)
     nuclei = disc(SHAPE, 100, 80, 25) | disc(SHAPE, 100, 165, 25)
-    cells = nucleated_cells(painted(both), [whole_mask(both, nuclei)], 75.0)
+    cells = nucleated_cells(both, [whole_mask(both, nuclei)], 75.0)
     assert len(cells) == 2
     assert (cells[0] ^ cells[1] == both).all()
     one = both & (np.arange(SHAPE[1]) < 122)
@@ -176,7 +186,7 @@ def test_a_mask_with_a_neck_between_two_nuclei_is_two_cells() -> None:
 def test_a_mask_with_a_lobed_nucleus_is_one_cell() -> None:
     cell = disc(SHAPE, 100, 120, 50)
     lobes = disc(SHAPE, 100, 100, 16) | disc(SHAPE, 100, 140, 16)
-    assert len(nucleated_cells(painted(cell), [whole_mask(cell, lobes)], 75.0)) == 1
+    assert len(nucleated_cells(cell, [whole_mask(cell, lobes)], 75.0)) == 1
 
 
 def test_two_halves_of_one_cell_are_one_and_touching_cells_are_two() -> None:
@@ -184,10 +194,10 @@ def test_two_halves_of_one_cell_are_one_and_touching_cells_are_two() -> None:
     lobes = disc(SHAPE, 100, 98, 16) | disc(SHAPE, 100, 142, 16)
     left = np.arange(SHAPE[1]) < 120
     halves = [whole_mask(cell & side, lobes & side) for side in (left, ~left)]
-    assert len(nucleated_cells(painted(cell), halves, 75.0)) == 1
+    assert len(nucleated_cells(cell, halves, 75.0)) == 1
     one, other = disc(SHAPE, 100, 70, 45), disc(SHAPE, 100, 160, 45)
     cells = [whole_mask(pixels, pixels) for pixels in (one, other)]
-    assert len(nucleated_cells(painted(one | other), cells, 75.0)) == 2
+    assert len(nucleated_cells(one | other, cells, 75.0)) == 2
 
 
 @lru_cache

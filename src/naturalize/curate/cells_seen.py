@@ -17,6 +17,7 @@ from naturalize.curate.landmarks import shrink
 from naturalize.curate.nucleated import nucleated_cells
 from naturalize.images import Rgb
 from naturalize.segment import Mask, Segmenter
+from naturalize.segment.stain import measure_stain
 
 SeenKind = Literal["WBC", "PLT", "part"]
 
@@ -27,6 +28,7 @@ GIANT_PLATELET = 2.5
 CUT = 0.2
 """A cell that the border takes less of, in diameters of a red cell, only touches it."""
 _RED_CELL_SHARE = 0.21
+_PALE = 0.45
 
 
 class SeenCell(NamedTuple):
@@ -35,7 +37,8 @@ class SeenCell(NamedTuple):
     ``kind`` is a mask's, or ``"part"``: what shows of a cell at the border, without a nucleus that
     was segmented. ``row`` and ``column`` are its centre in px; ``area`` is told in red cells,
     ``off_centre`` is the gap between it and the image's centre as a share of the shorter side, and
-    ``cut`` the length along which the border cuts it, in diameters of a red cell.
+    ``cut`` the length along which the border cuts it, in diameters of a red cell. ``darkness`` is
+    the optical density of its darkest twentieth in green light.
     """
 
     kind: SeenKind
@@ -44,6 +47,7 @@ class SeenCell(NamedTuple):
     area: float
     off_centre: float
     cut: float
+    darkness: float
 
     @property
     def is_cut(self) -> bool:
@@ -61,17 +65,34 @@ def see_cells(rgb: Rgb, segmenter: Segmenter) -> Seen:
     """
     factor = max(1, int(np.ceil((rgb.shape[0] * rgb.shape[1] / MAX_PIXELS) ** 0.5)))
     small = np.ascontiguousarray(shrink(rgb, factor))
+    stain = measure_stain(small)
+    if stain is None:
+        return ()
     masks = segmenter.segment(small)
     diameter = red_cell_diameter(masks, small.shape)
     found: list[tuple[SeenKind, NDArray[np.bool_]]] = [
         *(
             ("PLT" if cut_px(pixels) and is_platelet(pixels, diameter) else "WBC", pixels)
-            for pixels in nucleated_cells(small, masks, diameter)
+            for pixels in nucleated_cells(stain.foreground, masks, diameter)
         ),
         *(("PLT", mask.to_image(small.shape)) for mask in masks if mask.kind == "PLT"),
-        *(("part", pixels) for pixels in cut_cells(small, masks, diameter)),
+        *(("part", pixels) for pixels in cut_cells(stain, masks, diameter)),
     ]
-    return tuple(_seen(kind, pixels, diameter, factor) for kind, pixels in found if pixels.any())
+    green = stain.density[..., 1]
+    return tuple(_seen(kind, p, green, diameter, factor) for kind, p in found if p.any())
+
+
+def with_chromatin(all_seen: Sequence[Seen]) -> list[Seen]:
+    """Leave out nucleated cells that show no chromatin: half as dark as such cells usually are.
+
+    Bluish red cells without a nucleus are among them.
+    """
+    darkness = [cell.darkness for seen in all_seen for cell in seen if cell.kind == "WBC"]
+    least = _PALE * float(np.median(darkness)) if darkness else 0.0
+    return [
+        tuple(cell for cell in seen if cell.kind != "WBC" or cell.darkness >= least)
+        for seen in all_seen
+    ]
 
 
 def usual_kinds(labels: Sequence[str], all_seen: Sequence[Seen]) -> Mapping[str, SeenKind]:
@@ -111,7 +132,13 @@ def red_cell_diameter(masks: Sequence[Mask], shape: tuple[int, ...]) -> float:
     return 2 * float(np.sqrt(np.median(areas) / np.pi))
 
 
-def _seen(kind: SeenKind, pixels: NDArray[np.bool_], diameter_px: float, factor: int) -> SeenCell:
+def _seen(
+    kind: SeenKind,
+    pixels: NDArray[np.bool_],
+    green: NDArray[np.float32],
+    diameter_px: float,
+    factor: int,
+) -> SeenCell:
     rows, columns = np.nonzero(pixels)
     height, width = pixels.shape
     gap = float(np.hypot(rows + 0.5 - height / 2, columns + 0.5 - width / 2).min())
@@ -122,4 +149,5 @@ def _seen(kind: SeenKind, pixels: NDArray[np.bool_], diameter_px: float, factor:
         round(rows.size / (np.pi / 4 * diameter_px**2), 3),
         round(max(0.0, gap - 1) / min(height, width), 3),
         round(cut_px(pixels) / diameter_px, 3),
+        round(float(np.quantile(green[pixels], 0.95)), 3),
     )

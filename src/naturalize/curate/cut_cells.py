@@ -9,18 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.curate.unlike_red_cells import unlikeness
-from naturalize.images import Rgb
 from naturalize.segment import Mask
 from naturalize.segment.regions import label_areas
-from naturalize.segment.stain import Stain, measure_stain
+from naturalize.segment.stain import Stain
 
 _UNLIKE = 2.0
 _MIN_AREA, _MIN_CUT = 0.1, 0.45
 _CHROMATIN, _BARE_CHROMATIN = 0.75, 0.95
 """Optical density in green light that large platelets do not reach, and that few small ones do."""
-_SMALL_RADIUS, _PLATELET_RADIUS, _CELL_RADIUS, _MAX_RADIUS = 0.35, 0.45, 0.5, 3.0
+_SMALL_RADIUS, _CELL_RADIUS, _MAX_RADIUS = 0.35, 0.5, 3.0
 _SMALL_AREA = 0.5
-_ROUGH = 0.1
+_ROUGH, _RAGGED = 0.05, 0.18
 _WITHOUT_NUCLEUS = 0.45
 """A cell shows its nucleus by the time this share of it shows."""
 _CLEARLY_UNLIKE, _FAIRLY_UNLIKE = 12.0, 5.0
@@ -29,18 +28,17 @@ _FAINT = 0.75
 """Density of the palest cytoplasm, in units of the red cells' own."""
 
 
-def cut_cells(rgb: Rgb, masks: Sequence[Mask], diameter_px: float) -> Iterator[NDArray[np.bool_]]:
+def cut_cells(
+    stain: Stain, masks: Sequence[Mask], diameter_px: float
+) -> Iterator[NDArray[np.bool_]]:
     """Yield regions at the border that are cells, but in no mask of a nucleated cell.
 
     Bool (height, width) each. A cell is told by its chromatin, or by cytoplasm that is unlike red
     cells and bounded by the arc of a disc larger than platelets are. ``diameter_px`` is that of a
     red cell.
     """
-    stain = measure_stain(rgb)
-    if stain is None:
-        return
     unlike, grain = unlikeness(stain, masks, diameter_px)
-    free = (unlike > _UNLIKE) & ~_near_nucleated(masks, rgb.shape, diameter_px)
+    free = (unlike > _UNLIKE) & ~_near_nucleated(masks, stain.foreground.shape, diameter_px)
     labels, areas = label_areas(_opened(free, _odd(0.07 * diameter_px)))
     disc = np.pi / 4 * diameter_px**2
     for number in range(1, len(areas)):
@@ -100,8 +98,8 @@ def _is_cell(
     radius, rough = (length / diameter_px for length in fit_circle(_inner_outline(pixels)))
     green = stain.density[..., 1][pixels]
     darkest = float(np.quantile(green, 0.95))
-    if darkest > (_CHROMATIN if radius > _PLATELET_RADIUS else _BARE_CHROMATIN):
-        return radius > _SMALL_RADIUS
+    if darkest > (_CHROMATIN if radius > _CELL_RADIUS else _BARE_CHROMATIN):
+        return radius > _SMALL_RADIUS and rough < _RAGGED
     if not _CELL_RADIUS < radius < _MAX_RADIUS or rough > _ROUGH:
         return False
     if np.count_nonzero(pixels) > _WITHOUT_NUCLEUS * np.pi * (radius * diameter_px) ** 2:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from naturalize.artefact import Draft
-from naturalize.curate.cells_seen import usual_kinds
+from naturalize.curate.cells_seen import usual_kinds, with_chromatin
 from naturalize.curate.duplicates import find_duplicates
 from naturalize.curate.exposure import find_exposure
 from naturalize.curate.finding import Finding
@@ -136,7 +136,7 @@ def _pairs(findings: Sequence[Finding], samples: Sequence[Sample]) -> set[tuple[
 
 def _by_cells(looks: Sequence[Look]) -> list[Finding]:
     """Judge which cells an image shows, and whether its class's stands at the centre."""
-    samples, seen = [look.sample for look in looks], [look.cells for look in looks]
+    samples, seen = [look.sample for look in looks], with_chromatin([look.cells for look in looks])
     usual = usual_kinds([sample.label for sample in samples], seen)
     return [
         *find_multicell(samples, seen, usual),

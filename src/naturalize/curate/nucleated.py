@@ -9,8 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from naturalize.images import Rgb
-from naturalize.optics import estimate_background
 from naturalize.segment import Mask
 from naturalize.segment.regions import inner_distance, label_areas, solidity
 
@@ -25,14 +23,16 @@ _LEVELS = tuple(0.05 * step for step in range(2, 20))
 """Widths of a neck that are tried, as halves in diameters of a red cell."""
 
 
-def nucleated_cells(rgb: Rgb, masks: Sequence[Mask], diameter_px: float) -> list[NDArray[np.bool_]]:
+def nucleated_cells(
+    stained: NDArray[np.bool_], masks: Sequence[Mask], diameter_px: float
+) -> list[NDArray[np.bool_]]:
     """Return the nucleated cells of an image among ``masks``, bool (height, width) each.
 
     Masks whose nuclei are no more than one nucleus with its lobes make one cell if they meet along
     all their width, or if no bare slide shows between them and around. A mask with a neck between
-    two nuclei makes two.
+    two nuclei makes two. ``stained`` (height, width) is what is no bare slide.
     """
-    shape = rgb.shape[:2]
+    shape = stained.shape
     disc = np.pi / 4 * diameter_px**2
     cells: list[tuple[NDArray[np.bool_], NDArray[np.bool_]]] = []
     for mask in masks:
@@ -44,7 +44,6 @@ def nucleated_cells(rgb: Rgb, masks: Sequence[Mask], diameter_px: float) -> list
         whole = mask.to_image(shape)
         cells += [(whole & side, nucleus & side) for side in _sides(whole, nucleus, diameter_px)]
     if len(cells) > 1:
-        stained = ~estimate_background(rgb)
         cells = _joined(cells, stained, disc, reach=max(3, round(0.1 * diameter_px)))
     return [pixels for pixels, _ in cells]
 
