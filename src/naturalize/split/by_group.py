@@ -59,8 +59,9 @@ def refuse_small(
     needed: int,
     what: str,
 ) -> None:
-    """Raise :class:`InputError` naming the first class with fewer than ``needed`` groups."""
-    for label, names in sorted(classes.items()):
+    """Raise :class:`InputError` naming the first class that fewer than ``needed`` groups hold."""
+    for label in sorted(classes):
+        names = [name for name, found in groups.items() if any(s.label == label for s in found)]
         if len(names) < needed:
             images = sum(s.label == label for members in groups.values() for s in members)
             raise InputError(
