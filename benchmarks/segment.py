@@ -13,8 +13,9 @@
 
 Each step prints its figures and writes ``STEP.json`` to ``--out`` (``out/segment``, which git
 ignores; ``docs/results/segment`` for figures that are to be published). ``draw`` writes the tables
-``drawn-objects.csv`` and ``drawn-central.csv`` there, sheets and empty judgements to ``--sheets``;
-``judged`` reads ``judged-objects-1.csv``, ``judged-objects-2.csv`` and the like beside the tables.
+``drawn-objects.csv``, ``drawn-central.csv`` and ``drawn-controls.csv`` there, sheets and empty
+judgements to ``--sheets``; ``judged`` reads ``judged-objects-1.csv``, ``judged-objects-2.csv`` and
+the like beside the tables.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ import cv2
 from naturalize import __version__
 from naturalize.segment import SEGMENTERS, Segmenter
 from segment_boxes import measure_boxes
+from segment_controls import draw_controls, judged_controls, read_controls, write_controls
 from segment_digest import behaviour_digest
 from segment_draw import (
     PER_CLASS,
@@ -142,7 +144,7 @@ def speed(segmenter: Segmenter, given: Given) -> Result:
 
 def draw(segmenter: Segmenter, given: Given) -> Result:
     """Masks to be judged; ``--count`` is images of a source, and a tenth of it a class."""
-    for name in DRAWS:
+    for name in (*DRAWS, "controls"):
         refuse_existing(given.out / f"drawn-{name}.csv")
     per_class = PER_CLASS if given.count is None else max(1, given.count // 10)
     drawn = {
@@ -153,7 +155,9 @@ def draw(segmenter: Segmenter, given: Given) -> Result:
         write_rows(given.out / f"drawn-{name}.csv", rows)
         for path in write_sheets(rows, segmenter, given.data, given.sheets, name):
             print(path)
-    counts = {name: len(rows) for name, rows in drawn.items()}
+    controls = draw_controls(given.data, given.sheets, seed=given.seed)
+    write_controls(given.out / "drawn-controls.csv", controls)
+    counts = {name: len(rows) for name, rows in drawn.items()} | {"controls": len(controls)}
     return {"seed": given.seed, "pool_images": given.count or POOL_IMAGES, **counts}
 
 
@@ -175,9 +179,19 @@ def judgements(segmenter: Segmenter, given: Given) -> Result:
         files = [given.out / f"judged-{name}-{judge}.csv" for judge in (1, 2)]
         if files[0].exists():
             rows = read_rows(given.out / f"drawn-{name}.csv")
-            said = [read_judgement(file, rows) for file in files if file.exists()]
+            numbers = {row.number for row in rows}
+            said = [read_judgement(file, numbers) for file in files if file.exists()]
             result[name] = judged(rows, said[0], said[1] if len(said) > 1 else None)
             show(result[name], *result[name])
+    table = given.out / "drawn-controls.csv"
+    files = [given.out / f"judged-controls-{judge}.csv" for judge in (1, 2)]
+    if table.exists() and all(file.exists() for file in files):
+        controls = read_controls(table)
+        numbers = {control.number for control in controls}
+        result["controls"] = judged_controls(
+            controls, *(read_judgement(file, numbers) for file in files)
+        )
+        show(result["controls"], *result["controls"])
     return result
 
 

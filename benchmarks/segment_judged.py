@@ -23,11 +23,10 @@ class Judgement:
     faults: dict[int, str]
 
 
-def read_judgement(path: Path, rows: Sequence[Row]) -> Judgement:
-    """Read a table number,good,fault; refused unless every drawn mask has a 0 or a 1."""
+def read_judgement(path: Path, wanted: set[int]) -> Judgement:
+    """Read a table number,good,fault; refused unless all ``wanted`` numbers have a 0 or a 1."""
     with path.open(newline="") as file:
         given = {int(line["number"]): line for line in csv.DictReader(file)}
-    wanted = {row.number for row in rows}
     bad = sorted(n for n in wanted if given.get(n, {}).get("good") not in ("0", "1"))
     if bad or given.keys() - wanted:
         said = f"others for {bad[:9]}" if bad else f"numbers {sorted(given.keys() - wanted)[:9]}"

@@ -183,7 +183,25 @@ def _judged(figures: Figures) -> str:
             )
         faults = (f"{j}: {_counted(counts)}" for j, counts in some["faults"].items())
         parts.append(f"Faults named by judge. {'; '.join(faults)}.")
+    if "controls" in figures:
+        parts += _controls(figures["controls"])
     return "\n\n".join(parts)
+
+
+def _controls(figures: Figures) -> list[str]:
+    damaged = figures["damaged_iou"]
+    rows = [
+        [group, *(figures[rule][group] for rule in ("both", "first", "second"))]
+        for group in figures["both"]
+    ]
+    return [
+        "### How strict the judges are",
+        "The same judges, not told, on the hand-drawn cells of `wbc_masks`: half of the outlines "
+        f"as they were drawn, half with a piece missing or too much (IoU {min(damaged):.2f} to "
+        f"{max(damaged):.2f} with the drawn one). A share of good masks above is to be read "
+        "against the share of right outlines that they call good.",
+        table(["", "good: both", "good: first", "good: second"], rows),
+    ]
 
 
 def _phantom(figures: Figures) -> str:

@@ -37,14 +37,20 @@ def write_sheets(
             raise InputError(name, "the masks that were drawn", f"another one for {row.number}")
         tiles[row.number] = pair(row, rgb, mask)
     folder.mkdir(parents=True, exist_ok=True)
-    numbers, size, written = sorted(tiles), COLUMNS * LINES, []
-    for start in range(0, len(numbers), size):
-        some = numbers[start : start + size]
-        written.append(folder / f"{name}-{some[0]:03d}-{some[-1]:03d}.png")
-        written[-1].write_bytes(images.encode_png(sheet([tiles[n] for n in some])))
+    written = write_pages([tiles[number] for number in sorted(tiles)], folder, name)
     template = ["number,good,fault", *(f"{r.number}," if r.kind else f"{r.number},0,not found"
                                        for r in rows)]  # fmt: skip
     (folder / f"{name}-judge.csv").write_text("\n".join(template) + "\n")
+    return written
+
+
+def write_pages(tiles: Sequence[Rgb], folder: Path, name: str) -> list[Path]:
+    """Write tiles, numbered from 1, 24 on a sheet."""
+    size, written = COLUMNS * LINES, []
+    for start in range(0, len(tiles), size):
+        some = tiles[start : start + size]
+        written.append(folder / f"{name}-{start + 1:03d}-{start + len(some):03d}.png")
+        written[-1].write_bytes(images.encode_png(sheet(some)))
     return written
 
 
