@@ -3,8 +3,8 @@
     naturalize curate out/real/dataset -o out/curate/multicell
     python benchmarks/multicell.py bases    # draws images; a person marks those that show one cell
     python benchmarks/multicell.py recall   # pastes cells into those and counts what is found
-    python benchmarks/multicell.py flagged  # draws flagged images; a person judges them, twice
-    python benchmarks/multicell.py score    # precision, agreement, counts beside the paper's
+    python benchmarks/multicell.py flagged  # draws flagged images; two judges look at them
+    python benchmarks/multicell.py score    # precision, agreement, counts beside the paper's, page
 
 Sheets of real images go to ``--sheets``, which git ignores; names and judgements to ``--out``.
 """
@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -24,7 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate import share
+from multicell_page import page
 from multicell_paste import Pasted, paste, subject
+from multicell_score import judged_rows, score, write_found
 from naturalize import images, seeds
 from naturalize.artefact import open_artefact
 from naturalize.curate.cells_seen import Seen, SeenKind, see_cells
@@ -49,12 +51,6 @@ MOST_USES = 2
 CHROMATIN = 0.44
 """What ``with_chromatin`` asks of a nucleated cell among PBC's images: 0.45 of 0.97."""
 COLUMNS, ROWS, TILE_PX = 8, 5, 230
-PAPER = {
-    "BA": (1218, 1123), "BNE": (1633, 1621), "EO": (3117, 2937), "ERB": (1551, 1351),
-    "LY": (1214, 1202), "MMY": (1015, 1007), "MO": (1420, 1350), "MY": (1137, 1134),
-    "PLT": (2348, 2178), "PMY": (592, 419), "SNE": (1646, 1620),
-}  # fmt: skip
-"""Images before and after the paper's curation (its Table 3 and Table 4, PMY from section 3.2)."""
 
 
 def main() -> None:
@@ -78,9 +74,14 @@ def main() -> None:
     elif given.what == "flagged":
         draw_flagged(manifest, found_in(given.curated), given.out, given.sheets, rng)
     else:
-        result = score(manifest, found_in(given.curated), read_table(given.out / FLAGGED))
+        found = found_in(given.curated)
+        judged = judged_rows(read_table(given.out / FLAGGED), given.out)
+        result = score(manifest, found, judged)
         (given.out / SCORE).write_text(json.dumps(result, indent=1) + "\n")
-        print(json.dumps(result))
+        write_found(given.out / "multicell.csv", found)
+        recalled = json.loads((given.out / RECALL).read_text())
+        (given.out / "multicell.md").write_text(page(result, recalled))
+        print(json.dumps(result["precision"]))
 
 
 def draw_bases(
@@ -226,12 +227,12 @@ def draw_flagged(
         write_sheets(tiles, sheets, name)
     back = np.argsort(order)
     rows = [
-        (n, int(back[n]), path, samples[path].label, kind, path not in looked_at, "", "")
+        (n, int(back[n]), path, samples[path].label, kind, path not in looked_at)
         for n, path in enumerate(chosen)
         for kind in found[path]
         if kind != "no_centre_cell"
     ]
-    columns = ["first_number", "second_number", "path", "label", "kind", "new", "first", "second"]
+    columns = ["first_number", "second_number", "path", "label", "kind", "new"]
     (out / FLAGGED).write_text(write_table(columns, rows))
 
 
@@ -242,56 +243,6 @@ def ringed(rgb: Rgb, kinds: dict[str, Finding]) -> Rgb:
         for row, column in places(kinds[kind].reason) if kind in kinds else []:
             cv2.circle(marked, (column, row), 10, colour, 2)
     return marked
-
-
-def score(manifest: Manifest, found: Found, judged: list[dict[str, str]]) -> dict[str, object]:
-    """Return precision by kind and class, agreement of the two rounds, and counts per class."""
-    label_of = {sample.id: sample.label for sample in manifest.samples}
-    result: dict[str, object] = {"images": len({row["path"] for row in judged})}
-    result["images not looked at before"] = len({r["path"] for r in judged if r["new"] == "True"})
-    for turn in ("first", "second"):
-        result[f"precision, {turn} round"] = {
-            kind: right(row for row in judged if kind in (row["kind"], "both kinds"))[turn]
-            for kind in ("multicell", "fragment", "both kinds")
-        }
-    result["precision, images not looked at before"] = right(
-        r for r in judged if r["new"] == "True"
-    )
-    labels = sorted(manifest.classes)
-    result["precision by class, first round"] = {
-        label: right(row for row in judged if row["label"] == label)["first"] for label in labels
-    }
-    result["agreement"] = agreement(judged)
-    kinds = ("multicell", "fragment", "no_centre_cell")
-    counts = {kind: Counter(label_of[p] for p, k in found.items() if kind in k) for kind in kinds}
-    either = Counter(label_of[p] for p, k in found.items() if k.keys() & set(kinds[:2]))
-    result["counts"] = {
-        label: {
-            "images": manifest.counts()[label],
-            **{kind: counts[kind][label] for kind in kinds},
-            "multicell or fragment": either[label],
-            "paper": {"of": PAPER[label][0], "removed": PAPER[label][0] - PAPER[label][1]},
-        }
-        for label in labels
-    }
-    return result
-
-
-def right(rows: Iterable[dict[str, str]]) -> dict[str, object]:
-    """Return the share judged right in each round."""
-    listed = list(rows)
-    return {
-        turn: share(sum(row[turn] == "right" for row in listed), len(listed)) if listed else {}
-        for turn in ("first", "second")
-    }
-
-
-def agreement(judged: list[dict[str, str]]) -> dict[str, float]:
-    """Return how often the two rounds agree, and Cohen's kappa."""
-    one, other = (np.array([row[t] == "right" for row in judged]) for t in ("first", "second"))
-    same = float((one == other).mean())
-    chance = float(one.mean() * other.mean() + (1 - one.mean()) * (1 - other.mean()))
-    return {"same": round(same, 4), "kappa": round((same - chance) / (1 - chance), 3)}
 
 
 def by_class(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
@@ -305,11 +256,11 @@ def by_class(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
 def write_sheets(tiles: Sequence[tuple[str, Rgb]], folder: Path, name: str) -> None:
     """Write pictures with a caption each, some on a sheet."""
     folder.mkdir(parents=True, exist_ok=True)
-    for number, page in enumerate(pages(tiles)):
-        (folder / f"{name}-{number}.png").write_bytes(images.encode_png(page))
+    for number, sheet in enumerate(sheets_of(tiles)):
+        (folder / f"{name}-{number}.png").write_bytes(images.encode_png(sheet))
 
 
-def pages(tiles: Sequence[tuple[str, Rgb]]) -> Iterator[Rgb]:
+def sheets_of(tiles: Sequence[tuple[str, Rgb]]) -> Iterator[Rgb]:
     """Yield sheets of captioned pictures."""
     size = COLUMNS * ROWS
     for start in range(0, len(tiles), size):
