@@ -222,16 +222,19 @@ def _cell(position: NDArray[np.float64], n_cells: int) -> NDArray[np.int64]:
 
 def _trimmed_fit(design: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return coefficients (3, 6) by least squares, outliers of each channel left out."""
+    n_points, n_terms = design.shape
+    products = (design[:, :, None] * design[:, None, :]).reshape(n_points, -1)
+    wanted = np.ascontiguousarray(values.T)
+    kept = np.ones(wanted.shape)
+    for _ in range(_TRIMS):
+        normal = (kept @ products).reshape(3, n_terms, n_terms)
+        moments = (kept * wanted) @ design
+        fit = (np.linalg.pinv(normal, hermitian=True) @ moments[..., None])[..., 0]
+        off = np.abs(wanted - fit @ design.T)
+        allowed = 3 * 1.4826 * np.median(off, axis=1, keepdims=True)
+        kept = (off <= np.maximum(allowed, 1.0)).astype(np.float64)
     coefficients = np.zeros((3, len(TERMS)))
-    n_terms = design.shape[1]
-    for channel in range(3):
-        kept = np.ones(len(values), dtype=bool)
-        for _ in range(_TRIMS):
-            points, wanted = design[kept], values[kept, channel]
-            fit = np.linalg.lstsq(points.T @ points, points.T @ wanted, rcond=None)[0]
-            off = np.abs(values[:, channel] - design @ fit)
-            kept = off <= max(3 * 1.4826 * float(np.median(off)), 1.0)
-        coefficients[channel, :n_terms] = fit
+    coefficients[:, :n_terms] = fit
     return coefficients
 
 
