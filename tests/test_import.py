@@ -199,7 +199,13 @@ def test_wrong_sources_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names of any bytes are Linux's")
 def test_any_file_name_survives(tmp_path: Path) -> None:
-    names = ["a/with space.jpg", "a/line\nbreak.jpg", "b/größe.jpg", 'b/comma, "quote".jpg']
+    names = [
+        "a/with space.jpg",
+        "a/line\nbreak.jpg",
+        "a/old\rMac.jpg",
+        "b/größe.jpg",
+        'b/comma, "quote".jpg',
+    ]
     names.append(os.fsdecode(b"b/latin-\xff.jpg"))
     source = write_tree(tmp_path / "in", {name: jpeg(i) for i, name in enumerate(names)})
     manifest = Manifest.load(import_dataset(source, tmp_path / "out"))

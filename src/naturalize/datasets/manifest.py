@@ -91,12 +91,19 @@ def samples_from_rows(rows: Sequence[Mapping[str, str]], path: Path) -> tuple[Sa
 
 
 def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return CSV text with a header line and Unix line ends."""
+    r"""Return CSV text with a header line and Unix line ends.
+
+    >>> write_table(["path"], [["two\rlines"]])
+    'path\n"two\rlines"\n'
+    """
+    return "".join(_line(row) for row in (columns, *rows))
+
+
+def _line(row: Sequence[object]) -> str:
+    r"""Return one line. Below Python 3.13 a \r is quoted only if it is in the line terminator."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return buffer.getvalue()
+    csv.writer(buffer, lineterminator="\r\n").writerow(row)
+    return buffer.getvalue().removesuffix("\r\n") + "\n"
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
