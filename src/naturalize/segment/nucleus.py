@@ -25,14 +25,13 @@ _BLACK = 1.0
 
 @dataclass(frozen=True, eq=False)
 class PurpleParts:
-    """Nuclei and platelets of one image, as labels int32 (height, width), 0 outside."""
+    """Nuclei of one image, as labels int32 (height, width), 0 outside."""
 
     nuclei: NDArray[np.int32]
-    platelets: NDArray[np.int32]
 
     def window(self, place: tuple[slice, slice]) -> PurpleParts:
         """Return the parts at ``place`` (rows, columns)."""
-        return PurpleParts(self.nuclei[place], self.platelets[place])
+        return PurpleParts(self.nuclei[place])
 
 
 def nuclear_pixels(stain: Stain) -> NDArray[np.bool_]:
@@ -64,37 +63,15 @@ def find_nuclei(stain: Stain, nuclear: NDArray[np.bool_], diameter_px: float) ->
     seen = [i for i in places if areas[i] > 0.015 * np.pi / 4 * diameter_px**2]
     outlines = {i: _outline_points(labels, i, places[i]) for i in seen}
     nucleus_of = np.zeros(len(areas), dtype=np.int32)
-    platelet_of = np.zeros(len(areas), dtype=np.int32)
     for members in _joined(seen, outlines, areas, stain, diameter_px):
         green, purple = (
             np.concatenate([values[places[i]][labels[places[i]] == i] for i in members])
             for values in (stain.density[..., 1], stain.purple)
         )
-        dark = _is_nucleus(green, purple, stain.red_cell_density, diameter_px)
-        names = nucleus_of if dark else platelet_of
-        names[members] = names.max() + 1
-    nuclei, platelets = np.take(nucleus_of, labels), np.take(platelet_of, labels)
-    pale = _pale_platelets(stain, (nuclei > 0) | (platelets > 0), diameter_px)
-    return PurpleParts(nuclei, np.where(pale > 0, pale + platelets.max(), platelets))
-
-
-def _pale_platelets(
-    stain: Stain, known: NDArray[np.bool_], diameter_px: float
-) -> NDArray[np.int32]:
-    """Return small, lone, bluish objects without a ``known`` nucleus or platelet, as labels."""
-    labels, areas = label_areas(stain.foreground)
-    area = areas / diameter_px**2
-    small = (area > 0.012) & (area < 0.25)
-    small[np.unique(labels[known])] = False
-    small[0] = False
-    inside = np.take(small, labels)
-    purple, green = (
-        np.bincount(labels[inside], weights=values[inside], minlength=len(areas))
-        for values in (stain.purple, stain.density[..., 1])
-    )
-    chosen = small & (purple > 0.22 * green) & (green > 0)
-    numbers = np.where(chosen, np.cumsum(chosen), 0).astype(np.int32)
-    return np.take(numbers, labels)
+        if _is_nucleus(green, purple, stain.red_cell_density, diameter_px):
+            nucleus_of[members] = nucleus_of.max() + 1
+    nuclei = np.take(nucleus_of, labels)
+    return PurpleParts(nuclei)
 
 
 def _without_cytoplasm(
