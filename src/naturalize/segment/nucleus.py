@@ -20,6 +20,9 @@ _PALER_APART = 0.78
 _APART = 0.7
 _GRAIN = 0.05
 _CHROMATIN = 0.63
+_LARGEST_PLATELET = 1.2
+_HARDLY_DENSE = 0.6
+_GRAINS = 0.29
 _BLACK = 1.0
 
 
@@ -196,16 +199,18 @@ def _is_nucleus(
     A nucleus is large, or as dense as only chromatin is, or both by half. What counts as dense lies
     between the absolute, since optical density does not depend on the light, and the image's own
     red cells, since slides are stained more and less. In weakly stained images chromatin is bluer
-    than platelets.
+    than platelets. What is hardly dense but in grains is a large platelet.
     """
     area = green.size / (np.pi / 4 * diameter_px**2)
     density, excess = float(np.median(green)), float(np.median(purple))
+    if area < _LARGEST_PLATELET and density < _HARDLY_DENSE and np.std(green) > _GRAINS * np.mean(green):
+        return False
     if area > 1.0 or area * density**2 > _CHROMATIN * unit**0.5:
         return True
     if area > 0.5 and area * excess > 1.3 * unit:
         return True
     blueness = excess / max(density, 0.01)
-    return (area > 0.45 and blueness > 0.52) or (area > 0.2 and (density > 0.72 or blueness > 0.65))
+    return (area > 0.45 and blueness > 0.52) or (area > 0.2 and (density > 0.8 or blueness > 0.65))
 
 
 def _otsu(values: NDArray[np.float32]) -> float:

@@ -26,7 +26,7 @@ _LARGEST = 1.3
 _LEAST_CORE = 0.01
 _AROUND = 0.35
 _EDGE_DENSITY = 0.25
-_EDGE_AZURE = (0.2, 0.4, 0.6)
+_EDGE_AZURE = (0.0, 0.2, 0.4, 0.6)
 _BEYOND = 0.08
 _EDGE_SHARE = 0.75
 _HAIR = 0.1
@@ -121,7 +121,7 @@ def _bodies_beside_cells(
         body = _edged(
             cores[box.slices] == number,
             azure[box.slices],
-            beside[box.slices],
+            cells[box.slices],
             _frame(box, beside.shape),
             stain.window(box.slices),
             diameter_px,
@@ -148,25 +148,27 @@ def _frame(box: Box, shape: tuple[int, ...]) -> NDArray[np.bool_]:
 def _edged(
     core: NDArray[np.bool_],
     azure: NDArray[np.float32],
-    free: NDArray[np.bool_],
+    cells: NDArray[np.bool_],
     frame: NDArray[np.bool_],
     stain: Stain,
     diameter_px: float,
 ) -> NDArray[np.bool_] | None:
     """Return what lies around ``core`` up to an edge that surrounds it, None where none does.
 
-    The edge is where azure falls to a share of the core's own, the least share that keeps clear
-    of ``frame``, within what is ``free``.
+    The edge is where density falls to a quarter of the core's own; where other cells lie beside
+    it, where azure falls to the least share of the core's own that keeps clear of the ``frame``.
     """
     level = float(np.median(azure[core]))
-    dense = free & _is_dense(stain, core)
+    dense = ~cells & _is_dense(stain, core)
     for share in _EDGE_AZURE:
-        labels, _ = label_regions(dense & (azure > share * level))
+        within = dense & (azure > share * level) if share else dense
+        labels, _ = label_regions(within)
         own = np.zeros(labels.max() + 1, dtype=np.bool_)
         own[labels[core]] = True
         own[0] = False
         body = fill_holes(own[labels])
-        if not (body & frame).any() and _ends_all_round(body, azure < share * level, diameter_px):
+        bounded = not (body & frame).any() and (azure[body] > 0).mean() > _AZURE_SHARE
+        if bounded and _ends_all_round(body, ~(within | cells), diameter_px):
             return body
     return None
 
