@@ -23,6 +23,7 @@ _CHROMATIN = 0.63
 _LARGEST_PLATELET = 1.2
 _HARDLY_DENSE = 0.6
 _GRAINS = 0.29
+_BLUE = 0.5
 _BLACK = 1.0
 
 
@@ -203,13 +204,14 @@ def _is_nucleus(
     """
     area = green.size / (np.pi / 4 * diameter_px**2)
     density, excess = float(np.median(green)), float(np.median(purple))
-    if area < _LARGEST_PLATELET and density < _HARDLY_DENSE and np.std(green) > _GRAINS * np.mean(green):
+    blueness = excess / max(density, 0.01)
+    grainy = float(np.std(green)) > _GRAINS * float(np.mean(green))
+    if area < _LARGEST_PLATELET and density < _HARDLY_DENSE and blueness < _BLUE and grainy:
         return False
     if area > 1.0 or area * density**2 > _CHROMATIN * unit**0.5:
         return True
     if area > 0.5 and area * excess > 1.3 * unit:
         return True
-    blueness = excess / max(density, 0.01)
     return (area > 0.45 and blueness > 0.52) or (area > 0.2 and (density > 0.8 or blueness > 0.65))
 
 

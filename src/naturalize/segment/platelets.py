@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.geometry import Box
-from naturalize.segment.regions import fill_holes, label_regions
+from naturalize.segment.regions import fill_holes, inner_distance, label_regions, solidity
 from naturalize.segment.stain import FOREGROUND_SHARE, Stain
 
 _GREY = 0.75
@@ -25,20 +25,20 @@ _AZURE_ON_CELLS = 0.5
 _LARGEST = 1.3
 _LEAST_CORE = 0.01
 _AROUND = 0.35
-_EDGE_DENSITY = 0.25
+_EDGE_DENSITY = 0.3
 _EDGE_AZURE = (0.0, 0.2, 0.4, 0.6)
 _BEYOND = 0.08
 _EDGE_SHARE = 0.75
 _HAIR = 0.1
+_WAIST = 0.6
 _LEAST_STAIN = 0.016
-_LEAST_DENSITY = 0.65
+_LEAST_DENSITY = 0.6
+_SOLID = 0.8
 _RED_OF_GREEN = 0.43
 _RED_BESIDE = 0.16
-DEBUG = None
 
-def find_platelets(
-    stain: Stain, cells: NDArray[np.bool_], diameter_px: float
-) -> NDArray[np.int32]:
+
+def find_platelets(stain: Stain, cells: NDArray[np.bool_], diameter_px: float) -> NDArray[np.int32]:
     """Return platelets as labels int32 (height, width), 0 outside.
 
     A lone region of azure stain is one as a whole, up to where its density falls to a quarter.
@@ -56,7 +56,7 @@ def find_platelets(
         _bodies_beside_cells(beside, azure, cells, stain, diameter_px),
     ):
         here = stain.window(box.slices)
-        for piece in _without_hairs(body, diameter_px):
+        for piece in _parts(body, diameter_px):
             if _is_platelet(piece, here, diameter_px):
                 number += 1
                 found[box.slices][piece] = number
@@ -180,26 +180,44 @@ def _is_dense(stain: Stain, body: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(density > max(edge, FOREGROUND_SHARE * stain.red_cell_density))
 
 
-def _ends_all_round(
-    body: NDArray[np.bool_], faint: NDArray[np.bool_], diameter_px: float
-) -> bool:
+def _ends_all_round(body: NDArray[np.bool_], faint: NDArray[np.bool_], diameter_px: float) -> bool:
     """Whether nearly all that lies a little beyond the outline of ``body`` is ``faint``."""
     wide = cv2.dilate(body.astype(np.uint8), _disc(2 * _BEYOND * diameter_px))
     ring = (wide > 0) & (cv2.erode(wide, np.ones((3, 3), np.uint8)) == 0)
     return bool(np.count_nonzero(faint & ring) > _EDGE_SHARE * np.count_nonzero(ring))
 
 
-def _without_hairs(body: NDArray[np.bool_], diameter_px: float) -> Iterator[NDArray[np.bool_]]:
-    """Yield the parts of ``body`` that a small disc reaches, as if it went on beyond the window."""
-    disc = _disc(_HAIR * diameter_px)
-    side = len(disc)
-    framed = cv2.copyMakeBorder(
-        fill_holes(body).astype(np.uint8), side, side, side, side, cv2.BORDER_REPLICATE
-    )
-    opened = cv2.morphologyEx(framed, cv2.MORPH_OPEN, disc)[side:-side, side:-side]
-    labels, stats = label_regions(opened > 0)
+def _parts(body: NDArray[np.bool_], diameter_px: float) -> Iterator[NDArray[np.bool_]]:
+    """Yield ``body`` without hairs, cut where it is narrow: two platelets that touch are two."""
+    smooth = _opened(fill_holes(body), _HAIR * diameter_px)
+    labels, stats = label_regions(smooth)
     for number in range(1, len(stats)):
-        yield labels == number
+        part = labels == number
+        cores, n_cores = _cores(part)
+        if n_cores < 2:
+            yield part
+        else:
+            nearest = cv2.distanceTransformWithLabels(
+                (cores == 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_CCOMP
+            )[1]
+            for core in range(1, n_cores + 1):
+                yield part & (nearest == nearest[cores == core][0])
+
+
+def _cores(part: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
+    """Return the thick regions of a part as labels, and how many they are."""
+    depth = inner_distance(np.pad(part, 1))
+    labels, stats = label_regions(_opened(part, _WAIST * 2 * float(depth.max())))
+    return labels, len(stats) - 1
+
+
+def _opened(body: NDArray[np.bool_], width_px: float) -> NDArray[np.bool_]:
+    """Return what a disc of ``width_px`` reaches within ``body``, as if it went on outside."""
+    disc = _disc(width_px)
+    side = len(disc)
+    framed = cv2.copyMakeBorder(body.astype(np.uint8), side, side, side, side, cv2.BORDER_REPLICATE)
+    opened = cv2.morphologyEx(framed, cv2.MORPH_OPEN, disc)
+    return np.asarray(opened[side:-side, side:-side] > 0)
 
 
 def _disc(width_px: float) -> NDArray[np.uint8]:
@@ -208,11 +226,12 @@ def _disc(width_px: float) -> NDArray[np.uint8]:
 
 
 def _is_platelet(piece: NDArray[np.bool_], stain: Stain, diameter_px: float) -> bool:
-    """Whether a body is no speck, no haze and absorbs more red light than eosin does."""
+    """Whether a body is solid, no speck, no haze and absorbs more red light than eosin does."""
     unit = stain.red_cell_density
     red, green = stain.density[..., 0][piece], stain.density[..., 1][piece]
-    stained = float(red.sum()) > _LEAST_STAIN * unit * np.pi / 4 * diameter_px**2
-    dense = float(np.percentile(stain.deepest[piece], 75)) > _LEAST_DENSITY * unit
+    if red.sum() < _LEAST_STAIN * unit * np.pi / 4 * diameter_px**2:
+        return False
+    if np.percentile(green, 75) < _LEAST_DENSITY * unit:
+        return False
     azure = float(np.median(red - _RED_OF_GREEN * green)) > _RED_BESIDE * unit
-    if DEBUG is not None: DEBUG.append(dict(mass=float(red.sum())/( unit * np.pi / 4 * diameter_px**2),dense=float(np.percentile(stain.deepest[piece], 75))/unit,g=np.median(green)/unit,rg=np.median(red/green),shape=piece.shape,ok=(stained,dense,azure)))
-    return stained and dense and azure
+    return azure and solidity(piece) > _SOLID
