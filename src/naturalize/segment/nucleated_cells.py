@@ -71,7 +71,7 @@ def _complete(
 ) -> None:
     """Give cell ``number`` the rest that the curve around its nucleus left; changes ``cells``."""
     own = cells == number
-    taken = (parts.platelets > 0) | ((cells > 0) & ~own)
+    taken = (cells > 0) & ~own
     whole = take_rest(own, parts.nuclei == number, taken, stain, colour, diameter_px)
     cells[own] = 0
     cells[whole] = number

@@ -20,19 +20,22 @@ _PALER_APART = 0.78
 _APART = 0.7
 _GRAIN = 0.05
 _CHROMATIN = 0.63
+_LARGEST_PLATELET = 1.2
+_HARDLY_DENSE = 0.6
+_GRAINS = 0.29
+_BLUE = 0.5
 _BLACK = 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class PurpleParts:
-    """Nuclei and platelets of one image, as labels int32 (height, width), 0 outside."""
+    """Nuclei of one image, as labels int32 (height, width), 0 outside."""
 
     nuclei: NDArray[np.int32]
-    platelets: NDArray[np.int32]
 
     def window(self, place: tuple[slice, slice]) -> PurpleParts:
         """Return the parts at ``place`` (rows, columns)."""
-        return PurpleParts(self.nuclei[place], self.platelets[place])
+        return PurpleParts(self.nuclei[place])
 
 
 def nuclear_pixels(stain: Stain) -> NDArray[np.bool_]:
@@ -64,37 +67,15 @@ def find_nuclei(stain: Stain, nuclear: NDArray[np.bool_], diameter_px: float) ->
     seen = [i for i in places if areas[i] > 0.015 * np.pi / 4 * diameter_px**2]
     outlines = {i: _outline_points(labels, i, places[i]) for i in seen}
     nucleus_of = np.zeros(len(areas), dtype=np.int32)
-    platelet_of = np.zeros(len(areas), dtype=np.int32)
     for members in _joined(seen, outlines, areas, stain, diameter_px):
         green, purple = (
             np.concatenate([values[places[i]][labels[places[i]] == i] for i in members])
             for values in (stain.density[..., 1], stain.purple)
         )
-        dark = _is_nucleus(green, purple, stain.red_cell_density, diameter_px)
-        names = nucleus_of if dark else platelet_of
-        names[members] = names.max() + 1
-    nuclei, platelets = np.take(nucleus_of, labels), np.take(platelet_of, labels)
-    pale = _pale_platelets(stain, (nuclei > 0) | (platelets > 0), diameter_px)
-    return PurpleParts(nuclei, np.where(pale > 0, pale + platelets.max(), platelets))
-
-
-def _pale_platelets(
-    stain: Stain, known: NDArray[np.bool_], diameter_px: float
-) -> NDArray[np.int32]:
-    """Return small, lone, bluish objects without a ``known`` nucleus or platelet, as labels."""
-    labels, areas = label_areas(stain.foreground)
-    area = areas / diameter_px**2
-    small = (area > 0.012) & (area < 0.25)
-    small[np.unique(labels[known])] = False
-    small[0] = False
-    inside = np.take(small, labels)
-    purple, green = (
-        np.bincount(labels[inside], weights=values[inside], minlength=len(areas))
-        for values in (stain.purple, stain.density[..., 1])
-    )
-    chosen = small & (purple > 0.22 * green) & (green > 0)
-    numbers = np.where(chosen, np.cumsum(chosen), 0).astype(np.int32)
-    return np.take(numbers, labels)
+        if _is_nucleus(green, purple, stain.red_cell_density, diameter_px):
+            nucleus_of[members] = nucleus_of.max() + 1
+    nuclei = np.take(nucleus_of, labels)
+    return PurpleParts(nuclei)
 
 
 def _without_cytoplasm(
@@ -219,16 +200,19 @@ def _is_nucleus(
     A nucleus is large, or as dense as only chromatin is, or both by half. What counts as dense lies
     between the absolute, since optical density does not depend on the light, and the image's own
     red cells, since slides are stained more and less. In weakly stained images chromatin is bluer
-    than platelets.
+    than platelets. What is hardly dense but in grains is a large platelet.
     """
     area = green.size / (np.pi / 4 * diameter_px**2)
     density, excess = float(np.median(green)), float(np.median(purple))
+    blueness = excess / max(density, 0.01)
+    grainy = float(np.std(green)) > _GRAINS * float(np.mean(green))
+    if area < _LARGEST_PLATELET and density < _HARDLY_DENSE and blueness < _BLUE and grainy:
+        return False
     if area > 1.0 or area * density**2 > _CHROMATIN * unit**0.5:
         return True
     if area > 0.5 and area * excess > 1.3 * unit:
         return True
-    blueness = excess / max(density, 0.01)
-    return (area > 0.45 and blueness > 0.52) or (area > 0.2 and (density > 0.72 or blueness > 0.65))
+    return (area > 0.45 and blueness > 0.52) or (area > 0.2 and (density > 0.8 or blueness > 0.65))
 
 
 def _otsu(values: NDArray[np.float32]) -> float:

@@ -16,8 +16,9 @@ from naturalize.segment.mask import Kind, Mask
 from naturalize.segment.nuclear_size import nucleated_cells_only
 from naturalize.segment.nucleated_cells import find_cells
 from naturalize.segment.nucleus import PurpleParts, find_nuclei, nuclear_pixels
+from naturalize.segment.platelets import find_platelets, with_haze
 from naturalize.segment.red_cells import red_cell_diameter, split_red_cells
-from naturalize.segment.regions import label_areas, label_regions, solidity
+from naturalize.segment.regions import label_regions, solidity
 from naturalize.segment.segmenter import Segmenter
 from naturalize.segment.stain import Stain, measure_stain
 
@@ -25,7 +26,6 @@ RED_CELL_MICRONS = 7.5
 LEAST_DIAMETER_PX = 14
 """Red cells of fewer pixels across cannot be told from letters, dust and noise."""
 _FALLBACK_DIAMETER = 0.21
-_LONE_PLATELET = 0.7
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ class Smear(Segmenter):
             return []
         parts = find_nuclei(stain, nuclear, diameter)
         cells = find_cells(stain, parts, diameter)
-        platelets = _grown_platelets(stain, parts.platelets, cells > 0, diameter)
-        taken = (cells > 0) | (platelets > 0)
+        platelets = find_platelets(stain, cells > 0, diameter)
+        taken = (cells > 0) | with_haze(platelets > 0, diameter)
         red_cells, touching = split_red_cells(
             stain.foreground & ~taken, diameter, density=stain.density[..., 1], other=taken
         )
@@ -112,28 +112,6 @@ def _cell_masks(cells: NDArray[np.int32], parts: PurpleParts, diameter_px: float
             reasons = ("two nuclei",) if two else ()
             masks.append(_mask("WBC", cells, number, window, nuclei=parts.nuclei, reasons=reasons))
     return masks
-
-
-def _grown_platelets(
-    stain: Stain, platelets: NDArray[np.int32], taken: NDArray[np.bool_], diameter_px: float
-) -> NDArray[np.int32]:
-    """Grow the purple part of each platelet over its pale rim.
-
-    A lone region smaller than a red cell is all platelet.
-    """
-    if not platelets.any():
-        return platelets
-    free = stain.foreground & ~taken
-    labels, areas = label_areas(free)
-    core = platelets[free]
-    name_of = np.zeros(len(areas), dtype=np.int32)
-    np.maximum.at(name_of, labels[free], core)
-    name_of[areas > _LONE_PLATELET * np.pi / 4 * diameter_px**2] = 0
-    side = max(3, round(0.1 * diameter_px)) | 1
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    grown = cv2.dilate(platelets.astype(np.float32), disc).astype(np.int32)
-    whole = np.take(name_of, labels)
-    return np.where(whole > 0, whole, np.where(free, grown, 0))
 
 
 def _platelet_masks(platelets: NDArray[np.int32], diameter_px: float) -> list[Mask]:
