@@ -45,6 +45,11 @@ class Discs:
         return Discs(self.centres[which], self.radii[which])
 
 
+def no_discs() -> Discs:
+    """Return none."""
+    return Discs(np.zeros((0, 2), np.float32), np.zeros(0, np.float32))
+
+
 def cover_with_discs(
     clumps: NDArray[np.bool_],
     slide: NDArray[np.bool_],

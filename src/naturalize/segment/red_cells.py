@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from naturalize.segment.disc_cover import Discs, cover_with_discs
-from naturalize.segment.edges import density_edges, outline_edges
+from naturalize.segment.bent_discs import BentDiscs, bend, unsplit
+from naturalize.segment.disc_cover import Discs, cover_with_discs, no_discs
+from naturalize.segment.edges import Edges, density_edges, outline_edges
+from naturalize.segment.layers import covered_shares, paint, plain_shares
 from naturalize.segment.pallor import fill_pallor
 from naturalize.segment.red_cell_size import red_cell_diameter
 from naturalize.segment.regions import fill_holes, inner_distance, label_regions, shrunk
 
-__all__ = ["red_cell_diameter", "split_red_cells"]
+__all__ = ["RedCells", "red_cell_diameter", "split_red_cells"]
 
 _WORKING_DIAMETER = 32
 _INNER_WEIGHT = 0.8
@@ -21,11 +25,37 @@ _THREAD = 0.12
 _SPUR = 0.3
 _CORNER_AREA = 0.25
 _MOST_TRIMMED = 0.12
+_OVERLAP = 0.08
 _SINGLE_AREA = 1.2
 _LARGE_SINGLE_AREA = 2.2
 _ROUND = 1.2
 _NARROW = 0.8
 _SINGLE_SOLIDITY = 0.93
+
+
+@dataclass(frozen=True, eq=False)
+class RedCells:
+    """Red cells as labels int32 (height, width), 0 outside, and what is known of each label.
+
+    ``touching`` bool (labels + 1): whether the cell was cut from a clump; ``overlapping`` bool:
+    whether a notable part of it lies over or under another; ``plain`` float64: the share of its
+    outline, the image's border apart, that the image shows. Some labels may have no pixel.
+    """
+
+    labels: NDArray[np.int32]
+    touching: NDArray[np.bool_]
+    overlapping: NDArray[np.bool_]
+    plain: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Clumps:
+    """Clumps seen in pixels ``step`` times as wide: mask, its edges, the cells that cover it."""
+
+    pixels: NDArray[np.bool_]
+    edges: Edges
+    cells: BentDiscs
+    step: int
 
 
 def split_red_cells(
@@ -34,27 +64,25 @@ def split_red_cells(
     *,
     density: NDArray[np.float32] | None = None,
     other: NDArray[np.bool_] | None = None,
-) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+) -> RedCells:
     """Cut ``foreground`` into cells.
 
-    A clump is covered with discs of about a cell's size (:func:`cover_with_discs`) and cut by
-    their power diagram: the cut between two overlapping discs is the chord through the points
-    where their circles meet. ``density``, float32 (height, width), shows the outlines of cells
-    that lie on cells; ``other`` marks pixels of other objects. Returns labels int32
-    (height, width), 0 outside, and bool (largest label + 1): whether the cell was cut from a
-    clump. Threads far thinner than a cell belong to none.
+    A clump is covered with discs of about a cell's size (:func:`cover_with_discs`), the discs are
+    bent to the edges near them, and laid one over another: where two overlap, the one that edges
+    support better is on top and keeps all of the overlap. ``density``, float32 (height, width),
+    shows the outlines of cells that lie on cells; ``other`` marks pixels of other objects. Threads
+    far thinner than a cell belong to none, nor does what lies too far outside every cell.
     """
     filled = _without_threads(fill_pallor(foreground, diameter_px), diameter_px)
     other = np.zeros_like(filled) if other is None else other
     region_of, stats = label_regions(filled)
     clumped = ~_single(region_of, stats, diameter_px)
     clumped[0] = False
-    clumps = clumped[region_of]
-    discs = _discs(clumps, ~filled & ~other, other, density, diameter_px)
-    home = _home(discs, region_of, clumped)
-    labels, touching = _cut(region_of, stats, discs.chosen(home > 0), home[home > 0])
+    clumps = _clumps(clumped[region_of], ~filled & ~other, other, density, diameter_px)
+    labels = _cut(region_of, clumped, clumps)
+    touching = np.arange(len(clumped) + len(clumps.cells)) >= len(clumped)
     _trim(labels, touching, _SPUR * diameter_px / 2)
-    return labels, touching
+    return _described(labels, touching, clumps)
 
 
 def _without_threads(pixels: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
@@ -91,30 +119,31 @@ def _single(
     return np.asarray(single)
 
 
-def _discs(
+def _clumps(
     clumps: NDArray[np.bool_],
     slide: NDArray[np.bool_],
     other: NDArray[np.bool_],
     density: NDArray[np.float32] | None,
     diameter_px: float,
-) -> Discs:
-    """Return the discs that cover the clumps, sought on a copy with cells of about 32 pixels."""
+) -> _Clumps:
+    """Cover the clumps with cells, on a copy with cells of about 32 pixels."""
     step = max(1, round(diameter_px / _WORKING_DIAMETER))
     share = shrunk(clumps, step)
     small, bare, taken = share > 0.5, shrunk(slide, step) > 0.5, shrunk(other, step) > 0.5
-    if not small.any():
-        return Discs(np.zeros((0, 2), np.float32), np.zeros(0, np.float32))
     size = diameter_px / step
     free = cv2.dilate(taken.astype(np.uint8), np.ones((5, 5), np.uint8)) == 0
     edges = outline_edges(share, free, max(0.7, 0.03 * size))
+    if not small.any():
+        return _Clumps(small, edges, bend(no_discs(), edges, small.shape), step)
     depth = inner_distance(small)
     if density is not None:
         shade = np.asarray(cv2.resize(density, small.shape[::-1], interpolation=cv2.INTER_AREA))
         unit = float(np.median(shade[small]))
         inner = density_edges(shade.astype(np.float32), free & (depth > 0.06 * size), size, unit)
         edges = edges.joined(inner.weighing(_INNER_WEIGHT))
-    found = cover_with_discs(small, bare, edges, _inscribed(depth, size), size)
-    return Discs((found.centres + 0.5) * step - 0.5, found.radii * step)
+    discs = cover_with_discs(small, bare, edges, _inscribed(depth, size), size)
+    cells = unsplit(bend(discs, edges, small.shape), edges, small.shape, size)
+    return _Clumps(small, edges, cells, step)
 
 
 def _inscribed(depth: NDArray[np.float32], diameter_px: float) -> Discs:
@@ -127,39 +156,43 @@ def _inscribed(depth: NDArray[np.float32], diameter_px: float) -> Discs:
 
 
 def _home(
-    discs: Discs, region_of: NDArray[np.int32], clumped: NDArray[np.bool_]
+    cells: BentDiscs, region_of: NDArray[np.int32], clumped: NDArray[np.bool_], step: int
 ) -> NDArray[np.int64]:
-    """Return the clump that most of each disc lies on, 0 for none."""
-    home = np.zeros(len(discs), dtype=np.int64)
-    for number, ((row, column), radius) in enumerate(zip(discs.centres, discs.radii, strict=True)):
-        top, left = max(0, int(row - 0.7 * radius)), max(0, int(column - 0.7 * radius))
-        inner = region_of[top : int(row + 0.7 * radius) + 1, left : int(column + 0.7 * radius) + 1]
+    """Return the clump that most of each cell lies on, 0 for none."""
+    home = np.zeros(len(cells), dtype=np.int64)
+    middle, reach = (cells.centres + 0.5) * step, 0.7 * step * cells.waves[:, 0]
+    for number, ((row, column), radius) in enumerate(zip(middle, reach, strict=True)):
+        top, left = max(0, int(row - radius)), max(0, int(column - radius))
+        inner = region_of[top : int(row + radius) + 1, left : int(column + radius) + 1]
         counts = np.bincount(inner.ravel(), minlength=len(clumped)) * clumped
         home[number] = counts.argmax()
     return home
 
 
 def _cut(
-    region_of: NDArray[np.int32],
-    stats: NDArray[np.int32],
-    discs: Discs,
-    home: NDArray[np.int64],
-) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """Cut each region among the discs at home there; a region without any stays whole."""
-    labels = region_of.copy()
-    touching = [False] * len(stats)
-    for region in np.flatnonzero(np.bincount(home, minlength=len(stats)) > 1):
-        members = np.flatnonzero(home == region)
-        left, top, width, height, _ = stats[region]
-        window = (slice(top, top + height), slice(left, left + width))
-        nearest = _nearest_disc(discs.chosen(members), window)
-        names = np.array(
-            [region, *range(len(touching), len(touching) + len(members) - 1)], np.int32
+    region_of: NDArray[np.int32], clumped: NDArray[np.bool_], clumps: _Clumps
+) -> NDArray[np.int32]:
+    """Return labels: regions, those of several cells cut up; the cells' numbers come last."""
+    home = _home(clumps.cells, region_of, clumped, clumps.step)
+    shared = np.bincount(home, minlength=len(clumped)) > 1
+    shared[0] = False
+    painted = paint(clumps.cells, region_of.shape, clumps.step)
+    painted[painted > 0] += len(clumped) - 1
+    return np.where(shared[region_of], painted, region_of)
+
+
+def _described(labels: NDArray[np.int32], touching: NDArray[np.bool_], clumps: _Clumps) -> RedCells:
+    """Return the labels with what clumps tell about each; a cell that lies alone shows plainly."""
+    shape, step = clumps.pixels.shape, clumps.step
+    plain, covered = np.ones(len(touching)), np.zeros(len(touching))
+    if touching.any():
+        small = labels[step // 2 :: step, step // 2 :: step][: shape[0], : shape[1]]
+        shares = plain_shares(
+            small, clumps.pixels, clumps.edges.where(clumps.cells.owner >= 0), len(touching)
         )
-        np.copyto(labels[window], names[nearest], where=region_of[window] == region)
-        touching[region] = True
-        touching.extend([True] * (len(members) - 1))
-    return labels, np.array(touching, dtype=np.bool_)
+        plain[touching] = shares[touching]
+        covered[touching] = covered_shares(clumps.cells, shape)
+    return RedCells(labels, touching, covered > _OVERLAP, plain)
 
 
 def _summits(
@@ -210,16 +243,3 @@ def _covered(
     framed = np.pad(framed, beyond, mode="edge")
     covered = inner_distance(inner_distance(framed) <= radius_px) < radius_px
     return covered[margin : margin + piece.shape[0], margin : margin + piece.shape[1]]
-
-
-def _nearest_disc(discs: Discs, window: tuple[slice, slice]) -> NDArray[np.int32]:
-    """Return which disc has the least power, squared distance less squared radius, in a window."""
-    down = np.arange(window[0].start, window[0].stop, dtype=np.float32)[:, None]
-    right = np.arange(window[1].start, window[1].stop, dtype=np.float32)
-    best = np.full((len(down), len(right)), np.inf, dtype=np.float32)
-    nearest = np.zeros(best.shape, dtype=np.int32)
-    for number, ((row, column), radius) in enumerate(zip(discs.centres, discs.radii, strict=True)):
-        power = ((down - row) ** 2 - radius**2) + (right - column) ** 2
-        np.copyto(nearest, number, where=power < best)
-        np.minimum(best, power, out=best)
-    return nearest

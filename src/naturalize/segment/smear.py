@@ -16,7 +16,7 @@ from naturalize.segment.mask import Kind, Mask
 from naturalize.segment.nuclear_size import nucleated_cells_only
 from naturalize.segment.nucleated_cells import find_cells
 from naturalize.segment.nucleus import PurpleParts, find_nuclei, nuclear_pixels
-from naturalize.segment.red_cells import red_cell_diameter, split_red_cells
+from naturalize.segment.red_cells import RedCells, red_cell_diameter, split_red_cells
 from naturalize.segment.regions import label_areas, label_regions, solidity
 from naturalize.segment.segmenter import Segmenter
 from naturalize.segment.stain import Stain, measure_stain
@@ -80,14 +80,13 @@ class Smear(Segmenter):
         cells = find_cells(stain, parts, diameter)
         platelets = _grown_platelets(stain, parts.platelets, cells > 0, diameter)
         taken = (cells > 0) | (platelets > 0)
-        red_cells, touching = split_red_cells(
+        red_cells = split_red_cells(
             stain.foreground & ~taken, diameter, density=stain.density[..., 1], other=taken
         )
-        red_cells *= ~taken
         return [
             *_cell_masks(cells, parts, diameter),
             *_platelet_masks(platelets, diameter),
-            *_red_cell_masks(red_cells, touching, diameter),
+            *_red_cell_masks(red_cells, taken, diameter),
         ]
 
     def _red_cell_diameter(self, stain: Stain, nuclear: NDArray[np.bool_]) -> float:
@@ -145,18 +144,19 @@ def _platelet_masks(platelets: NDArray[np.int32], diameter_px: float) -> list[Ma
     return [mask for mask in masks if mask.area_px >= 0.012 * diameter_px**2]
 
 
-def _red_cell_masks(
-    labels: NDArray[np.int32], touching: NDArray[np.bool_], diameter_px: float
-) -> list[Mask]:
+def _red_cell_masks(cells: RedCells, taken: NDArray[np.bool_], diameter_px: float) -> list[Mask]:
+    """Return one mask a red cell, ``taken`` pixels apart; see :func:`_red_cell_score`."""
     usual = np.pi / 4 * diameter_px**2
+    labels = cells.labels * ~taken
     masks = []
     for number, window in enumerate(ndimage.find_objects(labels), start=1):
         if window is None:
             continue
-        reasons = ("touching",) if touching[number] else ()
+        said = {"touching": cells.touching[number], "overlap": cells.overlapping[number]}
+        reasons = tuple(reason for reason, holds in said.items() if holds)
         mask = _mask("RBC", labels, number, window, reasons=reasons)
         if 0.15 * usual < mask.area_px < 2.5 * usual:
-            masks.append(mask)
+            masks.append(replace(mask, score=float(cells.plain[number])))
     return masks
 
 
