@@ -10,6 +10,8 @@ from naturalize.segment.bent_discs import BentDiscs
 from naturalize.segment.edges import Edges
 
 _EDGE_COUNTS = 0.35
+_FACING = 0.3
+_MOST_FOREIGN = 0.5
 _MARGINS = (1.12, 1.08, 1.04, 1.0)
 _FRACTION_BITS = 4
 
@@ -70,3 +72,20 @@ def plain_shares(
             length += np.bincount(side, minlength=n_labels)
             shown += np.bincount(side, weights=value, minlength=n_labels)
     return np.asarray(shown / np.maximum(length, 1))
+
+
+def foreign_shares(
+    labels: NDArray[np.int32], edges: Edges, cells: BentDiscs, first: int
+) -> NDArray[np.float64]:
+    """Return how much of ``edges`` that no cell explains lie in each, as a share of its outline.
+
+    Cells have the labels from ``first``. Edges that face outward are its own pale centre.
+    """
+    rows, columns = np.rint(edges.points).astype(np.int64).T
+    cell = labels[rows, columns] - first
+    inside = cell >= 0
+    cell, away = cell[inside], edges.points[inside] - cells.centres[cell[inside]]
+    facing = -(away * edges.inward[inside]).sum(axis=1) > _FACING * np.hypot(*away.T)
+    weight = edges.weight[inside] * facing
+    total = np.bincount(cell, weights=weight, minlength=len(cells))
+    return np.minimum(total / (2 * np.pi * cells.waves[:, 0]), _MOST_FOREIGN)

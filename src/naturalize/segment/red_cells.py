@@ -12,7 +12,7 @@ from scipy import ndimage
 from naturalize.segment.bent_discs import BentDiscs, bend, unsplit
 from naturalize.segment.disc_cover import Discs, cover_with_discs, no_discs
 from naturalize.segment.edges import Edges, density_edges, outline_edges
-from naturalize.segment.layers import covered_shares, paint, plain_shares
+from naturalize.segment.layers import covered_shares, foreign_shares, paint, plain_shares
 from naturalize.segment.pallor import fill_pallor
 from naturalize.segment.red_cell_size import red_cell_diameter
 from naturalize.segment.regions import fill_holes, inner_distance, label_regions, shrunk
@@ -39,7 +39,8 @@ class RedCells:
 
     ``touching`` bool (labels + 1): whether the cell was cut from a clump; ``overlapping`` bool:
     whether a notable part of it lies over or under another; ``plain`` float64: the share of its
-    outline, the image's border apart, that the image shows. Some labels may have no pixel.
+    outline, the image's border apart, that the image shows, less where outlines of others that none
+    of the cells explains run through it. Some labels may have no pixel.
     """
 
     labels: NDArray[np.int32]
@@ -181,17 +182,20 @@ def _cut(
     return np.where(shared[region_of], painted, region_of)
 
 
-def _described(labels: NDArray[np.int32], touching: NDArray[np.bool_], clumps: _Clumps) -> RedCells:
+def _described(
+    labels: NDArray[np.int32], touching: NDArray[np.bool_], clumps: _Clumps
+) -> RedCells:
     """Return the labels with what clumps tell about each; a cell that lies alone shows plainly."""
-    shape, step = clumps.pixels.shape, clumps.step
+    cells, shape, step = clumps.cells, clumps.pixels.shape, clumps.step
+    first = len(touching) - len(cells)
     plain, covered = np.ones(len(touching)), np.zeros(len(touching))
-    if touching.any():
+    if len(cells):
         small = labels[step // 2 :: step, step // 2 :: step][: shape[0], : shape[1]]
-        shares = plain_shares(
-            small, clumps.pixels, clumps.edges.where(clumps.cells.owner >= 0), len(touching)
-        )
-        plain[touching] = shares[touching]
-        covered[touching] = covered_shares(clumps.cells, shape)
+        own = clumps.edges.where(cells.owner >= 0)
+        shown = plain_shares(small, clumps.pixels, own, len(touching))[first:]
+        other = clumps.edges.where(cells.owner < 0)
+        plain[first:] = shown * (1 - foreign_shares(small, other, cells, first))
+        covered[first:] = covered_shares(cells, shape)
     return RedCells(labels, touching, covered > _OVERLAP, plain)
 
 

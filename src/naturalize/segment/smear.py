@@ -156,7 +156,7 @@ def _red_cell_masks(cells: RedCells, taken: NDArray[np.bool_], diameter_px: floa
         reasons = tuple(reason for reason, holds in said.items() if holds)
         mask = _mask("RBC", labels, number, window, reasons=reasons)
         if 0.15 * usual < mask.area_px < 2.5 * usual:
-            masks.append(replace(mask, score=float(cells.plain[number])))
+            masks.append(replace(mask, score=mask.score**2 * float(cells.plain[number])))
     return masks
 
 
