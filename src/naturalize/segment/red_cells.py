@@ -15,7 +15,13 @@ from naturalize.segment.edges import Edges, density_edges, outline_edges
 from naturalize.segment.layers import covered_shares, foreign_shares, paint, plain_shares
 from naturalize.segment.pallor import fill_pallor
 from naturalize.segment.red_cell_size import red_cell_diameter
-from naturalize.segment.regions import fill_holes, inner_distance, label_regions, shrunk
+from naturalize.segment.regions import (
+    cut_by_border,
+    fill_holes,
+    inner_distance,
+    label_regions,
+    shrunk,
+)
 
 __all__ = ["RedCells", "red_cell_diameter", "split_red_cells"]
 
@@ -27,10 +33,13 @@ _CORNER_AREA = 0.25
 _MOST_TRIMMED = 0.12
 _OVERLAP = 0.08
 _SINGLE_AREA = 1.2
+_LARGE_AREA = 1.6
 _LARGE_SINGLE_AREA = 2.2
 _ROUND = 1.2
 _NARROW = 0.8
 _SINGLE_SOLIDITY = 0.93
+_LARGE_PART = 0.8
+_CUT_SOLIDITY = 0.98
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +89,10 @@ def split_red_cells(
     clumped = ~_single(region_of, stats, diameter_px)
     clumped[0] = False
     clumps = _clumps(clumped[region_of], ~filled & ~other, other, density, diameter_px)
-    labels = _cut(region_of, clumped, clumps)
+    large = stats[:, cv2.CC_STAT_AREA] > _LARGE_AREA * np.pi / 4 * diameter_px**2
+    labels = _cut(region_of, clumped, large, clumps)
     touching = np.arange(len(clumped) + len(clumps.cells)) >= len(clumped)
-    _trim(labels, touching, _SPUR * diameter_px / 2)
+    _trim(labels, touching | np.pad(clumped, (0, len(clumps.cells))), _SPUR * diameter_px / 2)
     return _described(labels, touching, clumps)
 
 
@@ -96,13 +106,15 @@ def _without_threads(pixels: NDArray[np.bool_], diameter_px: float) -> NDArray[n
 def _single(
     region_of: NDArray[np.int32], stats: NDArray[np.int32], diameter_px: float
 ) -> NDArray[np.bool_]:
-    """Whether each region is convex and no larger than one cell.
+    """Whether each region is convex and no larger than one cell; strictly so at the image's border.
 
     Cells that overlap make a long region as broad as a cell; what is larger but round, or long
     but narrow, is one unusual cell.
     """
     area = stats[:, cv2.CC_STAT_AREA] / (np.pi / 4 * diameter_px**2)
     single = area < _LARGE_SINGLE_AREA
+    cut = cut_by_border(stats, region_of.shape) & (area > _LARGE_PART)
+    needed = np.where(cut, _CUT_SOLIDITY, _SINGLE_SOLIDITY)
     whole = (region_of > 0).view(np.uint8)
     outlines, _ = cv2.findContours(whole, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     for outline in outlines:
@@ -111,7 +123,7 @@ def _single(
         if not single[region]:
             continue
         hull = cv2.contourArea(cv2.convexHull(outline))
-        if hull and cv2.contourArea(outline) < _SINGLE_SOLIDITY * hull:
+        if hull and cv2.contourArea(outline) < needed[region] * hull:
             single[region] = False
         elif area[region] > _SINGLE_AREA:
             _, axes, _ = cv2.fitEllipse(outline)
@@ -171,20 +183,25 @@ def _home(
 
 
 def _cut(
-    region_of: NDArray[np.int32], clumped: NDArray[np.bool_], clumps: _Clumps
+    region_of: NDArray[np.int32],
+    clumped: NDArray[np.bool_],
+    large: NDArray[np.bool_],
+    clumps: _Clumps,
 ) -> NDArray[np.int32]:
-    """Return labels: regions, those of several cells cut up; the cells' numbers come last."""
+    """Return labels: regions, those of several cells cut up; the cells' numbers come last.
+
+    Of a ``large`` region with one cell, only that cell is kept.
+    """
     home = _home(clumps.cells, region_of, clumped, clumps.step)
-    shared = np.bincount(home, minlength=len(clumped)) > 1
+    count = np.bincount(home, minlength=len(clumped))
+    shared = (count > 1) | ((count == 1) & large)
     shared[0] = False
     painted = paint(clumps.cells, region_of.shape, clumps.step)
     painted[painted > 0] += len(clumped) - 1
     return np.where(shared[region_of], painted, region_of)
 
 
-def _described(
-    labels: NDArray[np.int32], touching: NDArray[np.bool_], clumps: _Clumps
-) -> RedCells:
+def _described(labels: NDArray[np.int32], touching: NDArray[np.bool_], clumps: _Clumps) -> RedCells:
     """Return the labels with what clumps tell about each; a cell that lies alone shows plainly."""
     cells, shape, step = clumps.cells, clumps.pixels.shape, clumps.step
     first = len(touching) - len(cells)
@@ -213,15 +230,15 @@ def _summits(
     return points, smooth[points[:, 0], points[:, 1]].astype(np.float64)
 
 
-def _trim(labels: NDArray[np.int32], touching: NDArray[np.bool_], radius_px: float) -> None:
-    """Take from each cell cut from a clump, in place, spurs that no disc of ``radius_px`` enters.
+def _trim(labels: NDArray[np.int32], uneven: NDArray[np.bool_], radius_px: float) -> None:
+    """Take from each ``uneven`` cell, in place, spurs that no disc of ``radius_px`` enters.
 
     They are scraps of a third object. Where they are large, the cell itself is open or bent and
     stays as it is; the corners at the ends of a cut are too small to count. The image's border
     does not count either.
     """
     for number, window in enumerate(ndimage.find_objects(labels), start=1):
-        if window is None or not touching[number]:
+        if window is None or not uneven[number]:
             continue
         piece = labels[window] == number
         rest = piece & ~_covered(piece, window, labels.shape, radius_px)
