@@ -26,6 +26,8 @@ LEAST_DIAMETER_PX = 14
 """Red cells of fewer pixels across cannot be told from letters, dust and noise."""
 _FALLBACK_DIAMETER = 0.21
 _LONE_PLATELET = 0.7
+_LEAST_RED_CELL_SCORE = 0.3
+_PURPLE_SHARE = 0.42
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Smear(Segmenter):
         return [
             *_cell_masks(cells, parts, diameter),
             *_platelet_masks(platelets, diameter),
-            *_red_cell_masks(red_cells, taken, diameter),
+            *_red_cell_masks(red_cells, stain, taken, diameter),
         ]
 
     def _red_cell_diameter(self, stain: Stain, nuclear: NDArray[np.bool_]) -> float:
@@ -144,8 +146,13 @@ def _platelet_masks(platelets: NDArray[np.int32], diameter_px: float) -> list[Ma
     return [mask for mask in masks if mask.area_px >= 0.012 * diameter_px**2]
 
 
-def _red_cell_masks(cells: RedCells, taken: NDArray[np.bool_], diameter_px: float) -> list[Mask]:
-    """Return one mask a red cell, ``taken`` pixels apart; see :func:`_red_cell_score`."""
+def _red_cell_masks(
+    cells: RedCells, stain: Stain, taken: NDArray[np.bool_], diameter_px: float
+) -> list[Mask]:
+    """Return one mask a red cell, ``taken`` pixels apart, of those that are likely right.
+
+    The score is the share of its outline that the image shows, less where it is no rounded whole.
+    """
     usual = np.pi / 4 * diameter_px**2
     labels = cells.labels * ~taken
     masks = []
@@ -155,9 +162,18 @@ def _red_cell_masks(cells: RedCells, taken: NDArray[np.bool_], diameter_px: floa
         said = {"touching": cells.touching[number], "overlap": cells.overlapping[number]}
         reasons = tuple(reason for reason, holds in said.items() if holds)
         mask = _mask("RBC", labels, number, window, reasons=reasons)
-        if 0.15 * usual < mask.area_px < 2.5 * usual:
-            masks.append(replace(mask, score=mask.score**2 * float(cells.plain[number])))
+        score = mask.score**2 * float(cells.plain[number])
+        whole = 0.15 * usual < mask.area_px < 2.5 * usual
+        if whole and score > _LEAST_RED_CELL_SCORE and not _is_purple(mask, stain):
+            masks.append(replace(mask, score=score))
     return masks
+
+
+def _is_purple(mask: Mask, stain: Stain) -> bool:
+    """Whether a mask holds far more stain than haemoglobin explains: a scrap of another object."""
+    place = mask.box.slices
+    density = stain.density[place][..., 1][mask.pixels]
+    return bool(stain.purple[place][mask.pixels].sum() > _PURPLE_SHARE * density.sum())
 
 
 def _mask(
