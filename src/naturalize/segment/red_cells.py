@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from naturalize.segment.bent_discs import BentDiscs, bend, unsplit
 from naturalize.segment.disc_cover import Discs, cover_with_discs, no_discs
@@ -92,7 +91,7 @@ def split_red_cells(
     large = stats[:, cv2.CC_STAT_AREA] > _LARGE_AREA * np.pi / 4 * diameter_px**2
     labels = _cut(region_of, clumped, large, clumps)
     touching = np.arange(len(clumped) + len(clumps.cells)) >= len(clumped)
-    _trim(labels, touching | np.pad(clumped, (0, len(clumps.cells))), _SPUR * diameter_px / 2)
+    _trim(labels, stats, clumped, _SPUR * diameter_px / 2)
     return _described(labels, touching, clumps)
 
 
@@ -230,29 +229,35 @@ def _summits(
     return points, smooth[points[:, 0], points[:, 1]].astype(np.float64)
 
 
-def _trim(labels: NDArray[np.int32], uneven: NDArray[np.bool_], radius_px: float) -> None:
-    """Take from each ``uneven`` cell, in place, spurs that no disc of ``radius_px`` enters.
+def _trim(
+    labels: NDArray[np.int32],
+    stats: NDArray[np.int32],
+    uneven: NDArray[np.bool_],
+    radius_px: float,
+) -> None:
+    """Take from each ``uneven`` region, in place, spurs that no disc of ``radius_px`` enters.
 
-    They are scraps of a third object. Where they are large, the cell itself is open or bent and
-    stays as it is; the corners at the ends of a cut are too small to count. The image's border
-    does not count either.
+    They are scraps of other objects. Where they are large, the cell itself is open or bent and
+    stays as it is; small corners do not count, nor does the image's border.
     """
-    for number, window in enumerate(ndimage.find_objects(labels), start=1):
-        if window is None or not uneven[number]:
-            continue
+    for number in np.flatnonzero(uneven):
+        left, top, width, height, _ = (int(v) for v in stats[number])
+        window = (slice(top, top + height), slice(left, left + width))
         piece = labels[window] == number
+        if not piece.any():
+            continue
         rest = piece & ~_covered(piece, window, labels.shape, radius_px)
-        spur_of, stats = label_regions(rest)
-        spurs = stats[:, cv2.CC_STAT_AREA] > _CORNER_AREA * np.pi * radius_px**2
+        spur_of, spur_stats = label_regions(rest)
+        spurs = spur_stats[:, cv2.CC_STAT_AREA] > _CORNER_AREA * np.pi * radius_px**2
         spurs[0] = False
-        area = stats[spurs, cv2.CC_STAT_AREA].sum()
+        area = spur_stats[spurs, cv2.CC_STAT_AREA].sum()
         if 0 < area < _MOST_TRIMMED * np.count_nonzero(piece):
             labels[window][spurs[spur_of]] = 0
 
 
 def _covered(
     piece: NDArray[np.bool_],
-    window: tuple[slice, ...],
+    window: tuple[slice, slice],
     shape: tuple[int, ...],
     radius_px: float,
 ) -> NDArray[np.bool_]:

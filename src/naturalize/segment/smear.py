@@ -17,7 +17,7 @@ from naturalize.segment.nuclear_size import nucleated_cells_only
 from naturalize.segment.nucleated_cells import find_cells
 from naturalize.segment.nucleus import PurpleParts, find_nuclei, nuclear_pixels
 from naturalize.segment.red_cells import RedCells, red_cell_diameter, split_red_cells
-from naturalize.segment.regions import label_areas, label_regions, solidity
+from naturalize.segment.regions import label_areas, solidity
 from naturalize.segment.segmenter import Segmenter
 from naturalize.segment.stain import Stain, measure_stain
 
@@ -198,10 +198,10 @@ def _mask(
 
 def _largest_piece(pixels: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Box]:
     """Return the largest connected part and its box."""
-    labels, stats = label_regions(pixels)
-    largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-    left, top, width, height, _ = (int(v) for v in stats[largest])
-    return labels == largest, Box(top, left, height, width)
+    labels, areas = label_areas(pixels)
+    piece = labels == 1 + int(areas[1:].argmax())
+    left, top, width, height = cv2.boundingRect(piece.view(np.uint8))
+    return piece, Box(top, left, height, width)
 
 
 def _enlarged(mask: Mask, small: tuple[int, ...], large: tuple[int, ...]) -> Mask:
