@@ -16,8 +16,10 @@ _MARGINS = (1.12, 1.08, 1.04, 1.0)
 _FRACTION_BITS = 4
 
 
-def paint(cells: BentDiscs, shape: tuple[int, ...], step: int) -> NDArray[np.int32]:
-    """Return the number of the cell that each pixel shows, from 1, int32 (height, width).
+def paint(
+    cells: BentDiscs, shape: tuple[int, ...], step: int, first: int
+) -> NDArray[np.int32]:
+    """Return the number of the cell that each pixel shows, from ``first``, int32 (height, width).
 
     Where cells overlap, the one with more support is on top; just outside all of them, a pixel
     belongs to the nearest in radii. The cells are told in pixels ``step`` times as wide.
@@ -30,7 +32,7 @@ def paint(cells: BentDiscs, shape: tuple[int, ...], step: int) -> NDArray[np.int
         corners = middle[:, None] + outlines * np.float32(step * margin)
         fixed = np.rint(corners[..., ::-1] * (1 << _FRACTION_BITS)).astype(np.int32)
         for number in order:
-            cv2.fillPoly(labels, [fixed[number]], int(number) + 1, shift=_FRACTION_BITS)
+            cv2.fillPoly(labels, [fixed[number]], first + int(number), shift=_FRACTION_BITS)
     return labels
 
 

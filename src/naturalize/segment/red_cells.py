@@ -87,7 +87,7 @@ def split_red_cells(
     region_of, stats = label_regions(filled)
     clumped = ~_single(region_of, stats, diameter_px)
     clumped[0] = False
-    clumps = _clumps(clumped[region_of], ~filled & ~other, other, density, diameter_px)
+    clumps = _clumps(np.take(clumped, region_of), ~filled & ~other, other, density, diameter_px)
     large = stats[:, cv2.CC_STAT_AREA] > _LARGE_AREA * np.pi / 4 * diameter_px**2
     labels = _cut(region_of, clumped, large, clumps)
     touching = np.arange(len(clumped) + len(clumps.cells)) >= len(clumped)
@@ -195,9 +195,10 @@ def _cut(
     count = np.bincount(home, minlength=len(clumped))
     shared = (count > 1) | ((count == 1) & large)
     shared[0] = False
-    painted = paint(clumps.cells, region_of.shape, clumps.step)
-    painted[painted > 0] += len(clumped) - 1
-    return np.where(shared[region_of], painted, region_of)
+    if not shared.any():
+        return region_of
+    painted = paint(clumps.cells, region_of.shape, clumps.step, len(clumped))
+    return np.where(np.take(shared, region_of), painted, region_of)
 
 
 def _described(labels: NDArray[np.int32], touching: NDArray[np.bool_], clumps: _Clumps) -> RedCells:
