@@ -12,27 +12,32 @@ from naturalize.segment.edges import Edges
 _EDGE_COUNTS = 0.35
 _FACING = 0.3
 _MOST_FOREIGN = 0.5
-_MARGINS = (1.12, 1.08, 1.04, 1.0)
+MARGINS = (1.12, 1.08, 1.04, 1.0)
 _FRACTION_BITS = 4
 
 
 def paint(
-    cells: BentDiscs, shape: tuple[int, ...], step: int, first: int
+    cells: BentDiscs,
+    shape: tuple[int, ...],
+    step: int,
+    names: NDArray[np.int64],
+    margins: tuple[float, ...] = MARGINS,
 ) -> NDArray[np.int32]:
-    """Return the number of the cell that each pixel shows, from ``first``, int32 (height, width).
+    """Return the name of the cell that each pixel shows, int32 (height, width), 0 for none.
 
     Where cells overlap, the one with more support is on top; just outside all of them, a pixel
-    belongs to the nearest in radii. The cells are told in pixels ``step`` times as wide.
+    belongs to the nearest in radii: ``margins`` are multiples of the radii, the largest first. The
+    cells are told in pixels ``step`` times as wide.
     """
     labels = np.zeros(shape[:2], dtype=np.int32)
     outlines = cells.outlines()
     middle = (cells.centres + 0.5) * step - 0.5
     order = np.argsort(cells.support, kind="stable")
-    for margin in _MARGINS:
+    for margin in margins:
         corners = middle[:, None] + outlines * np.float32(step * margin)
         fixed = np.rint(corners[..., ::-1] * (1 << _FRACTION_BITS)).astype(np.int32)
         for number in order:
-            cv2.fillPoly(labels, [fixed[number]], first + int(number), shift=_FRACTION_BITS)
+            cv2.fillPoly(labels, [fixed[number]], int(names[number]), shift=_FRACTION_BITS)
     return labels
 
 

@@ -33,6 +33,7 @@ _MOST_TRIMMED = 0.12
 _OVERLAP = 0.08
 _SINGLE_AREA = 1.1
 _LARGE_AREA = 1.6
+_CORE = 0.85
 _LARGE_SINGLE_AREA = 2.2
 _ROUND = 1.2
 _NARROW = 0.8
@@ -195,10 +196,16 @@ def _cut(
     count = np.bincount(home, minlength=len(clumped))
     shared = (count > 1) | ((count == 1) & large)
     shared[0] = False
-    if not shared.any():
-        return region_of
-    painted = paint(clumps.cells, region_of.shape, clumps.step, len(clumped))
-    return np.where(np.take(shared, region_of), painted, region_of)
+    labels = region_of
+    if shared.any():
+        names = len(clumped) + np.arange(len(home))
+        painted = paint(clumps.cells, region_of.shape, clumps.step, names)
+        labels = np.where(np.take(shared, region_of), painted, region_of)
+    if home.any():
+        names = np.where(shared[home], len(clumped) + np.arange(len(home)), home)
+        core = paint(clumps.cells, region_of.shape, clumps.step, names, (_CORE,))
+        labels = np.where(labels == 0, core, labels)
+    return labels
 
 
 def _described(labels: NDArray[np.int32], touching: NDArray[np.bool_], clumps: _Clumps) -> RedCells:
