@@ -210,14 +210,14 @@ def test_diameter_is_that_of_single_cells() -> None:
     assert abs(found - 50) < 1.5
 
 
-def test_overlapping_discs_are_cut_along_their_chord() -> None:
-    one, other = disc((150, 110), 40), disc((150, 175), 40)
-    labels, touching = split_red_cells(one | other, 80)
-    assert touching[1:].all() and len(touching) == 3
-    columns = np.indices(labels.shape)[1]
-    left = labels[150, 110]
-    cut = np.abs(columns - 142.5) < 3
-    assert ((labels == left) == (columns < 142.5))[(one | other) & ~cut].mean() > 0.99
+def test_of_overlapping_discs_one_keeps_the_overlap() -> None:
+    one, other = disc((150, 110), 40), disc((150, 165), 40)
+    cells = split_red_cells(one | other, 80)
+    left, right = cells.labels == cells.labels[150, 90], cells.labels == cells.labels[150, 185]
+    assert ((left | right) == (one | other)).mean() > 0.995
+    lens = one & other
+    assert max((left & lens).sum(), (right & lens).sum()) > 0.9 * lens.sum()
+    assert cells.overlapping[cells.labels[left | right]].all()
 
 
 def test_best_path_is_the_best_of_all() -> None:

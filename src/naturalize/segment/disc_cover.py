@@ -20,7 +20,7 @@ _FACING = 0.75
 _EDGE_GAIN = 1.2
 _SLIDE_COST = 1.5
 _MOST_SLIDE = 0.3
-_LEAST_GAIN = 0.9
+_LEAST_GAIN = 0.75
 _LEAST_INSIDE = 0.2
 _LEAST_NEW = 0.04
 
@@ -43,6 +43,11 @@ class Discs:
     def chosen(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> Discs:
         """Return some of the discs."""
         return Discs(self.centres[which], self.radii[which])
+
+
+def no_discs() -> Discs:
+    """Return none."""
+    return Discs(np.zeros((0, 2), np.float32), np.zeros(0, np.float32))
 
 
 def cover_with_discs(

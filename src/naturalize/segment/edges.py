@@ -32,6 +32,10 @@ class Edges:
         weight = self.weight[::step] * np.float32(step)
         return Edges(self.points[::step], self.inward[::step], weight)
 
+    def where(self, which: NDArray[np.bool_]) -> Edges:
+        """Return some of the points."""
+        return Edges(self.points[which], self.inward[which], self.weight[which])
+
     def weighing(self, factor: float) -> Edges:
         """Return the same points, their weight multiplied."""
         return Edges(self.points, self.inward, self.weight * np.float32(factor))

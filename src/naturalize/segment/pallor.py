@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from naturalize.segment.regions import label_regions
 
-_PALLOR_SHARE = 0.35
+_PALLOR_SHARE = 0.45
 _BOX_SHARE = 0.6
 _CUT_SOLIDITY = 0.93
 

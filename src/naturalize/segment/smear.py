@@ -17,7 +17,7 @@ from naturalize.segment.nuclear_size import nucleated_cells_only
 from naturalize.segment.nucleated_cells import find_cells
 from naturalize.segment.nucleus import PurpleParts, find_nuclei, nuclear_pixels
 from naturalize.segment.platelets import find_platelets, with_haze
-from naturalize.segment.red_cells import red_cell_diameter, split_red_cells
+from naturalize.segment.red_cells import RedCells, red_cell_diameter, split_red_cells
 from naturalize.segment.regions import label_regions, solidity
 from naturalize.segment.segmenter import Segmenter
 from naturalize.segment.stain import Stain, measure_stain
@@ -26,6 +26,8 @@ RED_CELL_MICRONS = 7.5
 LEAST_DIAMETER_PX = 14
 """Red cells of fewer pixels across cannot be told from letters, dust and noise."""
 _FALLBACK_DIAMETER = 0.21
+_LEAST_RED_CELL_SCORE = 0.3
+_PURPLE_SHARE = 0.42
 
 
 @dataclass(frozen=True)
@@ -80,14 +82,13 @@ class Smear(Segmenter):
         cells = find_cells(stain, parts, diameter)
         platelets = find_platelets(stain, cells > 0, diameter)
         taken = (cells > 0) | with_haze(platelets > 0, diameter)
-        red_cells, touching = split_red_cells(
+        red_cells = split_red_cells(
             stain.foreground & ~taken, diameter, density=stain.density[..., 1], other=taken
         )
-        red_cells *= ~taken
         return [
             *_cell_masks(cells, parts, diameter),
             *_platelet_masks(platelets, diameter),
-            *_red_cell_masks(red_cells, touching, diameter),
+            *_red_cell_masks(red_cells, stain, taken, diameter),
         ]
 
     def _red_cell_diameter(self, stain: Stain, nuclear: NDArray[np.bool_]) -> float:
@@ -124,18 +125,34 @@ def _platelet_masks(platelets: NDArray[np.int32], diameter_px: float) -> list[Ma
 
 
 def _red_cell_masks(
-    labels: NDArray[np.int32], touching: NDArray[np.bool_], diameter_px: float
+    cells: RedCells, stain: Stain, taken: NDArray[np.bool_], diameter_px: float
 ) -> list[Mask]:
+    """Return one mask a red cell, ``taken`` pixels apart, of those that are likely right.
+
+    The score is the share of its outline that the image shows, less where it is no rounded whole.
+    """
     usual = np.pi / 4 * diameter_px**2
+    labels = cells.labels * ~taken
     masks = []
     for number, window in enumerate(ndimage.find_objects(labels), start=1):
         if window is None:
             continue
-        reasons = ("touching",) if touching[number] else ()
+        said = {"touching": cells.touching[number], "overlap": cells.overlapping[number]}
+        reasons = tuple(reason for reason, holds in said.items() if holds)
         mask = _mask("RBC", labels, number, window, reasons=reasons)
-        if 0.15 * usual < mask.area_px < 2.5 * usual:
-            masks.append(mask)
+        score = mask.score**2 * float(cells.plain[number])
+        whole = 0.15 * usual < mask.area_px < 2.5 * usual
+        if whole and score > _LEAST_RED_CELL_SCORE and not _is_purple(mask, stain):
+            masks.append(replace(mask, score=score))
     return masks
+
+
+def _is_purple(mask: Mask, stain: Stain) -> bool:
+    """Whether a mask holds far more stain than haemoglobin explains: a scrap of another object."""
+    rows, columns = mask.box.slices
+    place, pixels = (slice(rows.start, rows.stop, 3), columns), mask.pixels[::3]
+    density = stain.density[place][..., 1][pixels]
+    return bool(stain.purple[place][pixels].sum() > _PURPLE_SHARE * density.sum())
 
 
 def _mask(
@@ -160,10 +177,10 @@ def _mask(
 
 def _largest_piece(pixels: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Box]:
     """Return the largest connected part and its box."""
-    labels, stats = label_regions(pixels)
-    largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-    left, top, width, height, _ = (int(v) for v in stats[largest])
-    return labels == largest, Box(top, left, height, width)
+    labels, areas = label_areas(pixels)
+    piece = labels == 1 + int(areas[1:].argmax())
+    left, top, width, height = cv2.boundingRect(piece.view(np.uint8))
+    return piece, Box(top, left, height, width)
 
 
 def _enlarged(mask: Mask, small: tuple[int, ...], large: tuple[int, ...]) -> Mask:

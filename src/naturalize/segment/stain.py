@@ -109,7 +109,7 @@ def _haemoglobin_ratio(density: NDArray[np.float32]) -> float:
     Red cells have the lowest ratio and are most of the stain; where they are few, a nucleus, dark
     as nothing else, tells the stain's colour, and its ratio is over twice that of red cells.
     """
-    ratio = density[:, 0] / (density[:, 2] + np.float32(0.01))
+    ratio = density[:, 0] / (np.maximum(density[:, 2], 0) + np.float32(0.01))
     low = max(float(np.percentile(ratio, 30)), 0.0)
     usual = float(np.median(ratio[ratio <= _SAME_STAIN * low]))
     green = density[:, 1]
