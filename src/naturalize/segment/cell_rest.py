@@ -10,6 +10,7 @@ from naturalize.segment.cell_edge import settle_edge
 from naturalize.segment.cytoplasm import UNDECIDED, Likeness
 from naturalize.segment.pallor import fill_pallor
 from naturalize.segment.regions import inner_distance, label_areas
+from naturalize.segment.smeared_stain import burst_core
 from naturalize.segment.stain import Stain
 
 _THICK = 0.3
@@ -47,7 +48,9 @@ def take_rest(
     to_cell = inner_distance(~own)
     slivers = free & (to_cell < _RIM_REACH * diameter_px)
     slivers &= to_cell < inner_distance(~((thick & ~tails) | taken))
-    return settle_edge(own | slivers, nucleus, taken, stain, diameter_px)
+    whole = settle_edge(own | slivers, nucleus, taken, stain, diameter_px)
+    core = burst_core(whole, nucleus, stain, diameter_px)
+    return whole if core is None else settle_edge(core, nucleus, taken, stain, diameter_px)
 
 
 def _opened(pixels: NDArray[np.bool_], width_px: float) -> NDArray[np.bool_]:
