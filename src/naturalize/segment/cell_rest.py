@@ -1,4 +1,4 @@
-"""What a curve around a nucleus leaves over: tails, blebs, pale rims, and where the cell ends."""
+"""What a curve around a nucleus leaves over: tails, blebs and pale rims."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from naturalize.segment.cell_edge import settle_edge
 from naturalize.segment.cytoplasm import UNDECIDED, Likeness
 from naturalize.segment.pallor import fill_pallor
-from naturalize.segment.regions import fill_holes, inner_distance, label_areas
-from naturalize.segment.stain import FOREGROUND_SHARE, Stain
+from naturalize.segment.regions import inner_distance, label_areas
+from naturalize.segment.smeared_stain import burst_core
+from naturalize.segment.stain import Stain
 
 _THICK = 0.3
 _RIM_REACH = 0.35
-_BROAD = 0.75
+_BROAD = 0.45
 _HUGGING = 1.5
 _CRESCENT = 0.6
 _BLUISH = 0.12
 _COLOUR_GRAIN = 0.15
 _NOT_RED = 0.25
-_EDGE_LEVEL = 0.5
-_EDGE_BAND = 0.08
 
 
 def take_rest(
@@ -48,7 +48,9 @@ def take_rest(
     to_cell = inner_distance(~own)
     slivers = free & (to_cell < _RIM_REACH * diameter_px)
     slivers &= to_cell < inner_distance(~((thick & ~tails) | taken))
-    return _trimmed(own | slivers, nucleus, taken, stain, diameter_px)
+    whole = settle_edge(own | slivers, nucleus, taken, stain, diameter_px)
+    core = burst_core(whole, nucleus, stain, diameter_px)
+    return whole if core is None else settle_edge(core, nucleus, taken, stain, diameter_px)
 
 
 def _opened(pixels: NDArray[np.bool_], width_px: float) -> NDArray[np.bool_]:
@@ -106,36 +108,3 @@ def _touching(
 
 def _median_likeness(stain: Stain, region: NDArray[np.bool_], colour: Likeness) -> float:
     return float(np.median(colour.of(stain.density[region])))
-
-
-def _trimmed(
-    cell: NDArray[np.bool_],
-    nucleus: NDArray[np.bool_],
-    taken: NDArray[np.bool_],
-    stain: Stain,
-    diameter_px: float,
-) -> NDArray[np.bool_]:
-    """End the cell where its density falls to about half that of its own cytoplasm nearby.
-
-    Returns one piece that holds the nucleus, without holes.
-    """
-    depth = inner_distance(np.pad(cell, 1))[1:-1, 1:-1]
-    dense = _is_dense(cell & ~nucleus, stain, diameter_px)
-    kept = cell & (dense | (depth > _EDGE_BAND * diameter_px)) | nucleus
-    labels, areas = label_areas(kept, connectivity=4)
-    holds_nucleus = np.bincount(labels[nucleus], minlength=len(areas)) > 0
-    return fill_holes(np.take(holds_nucleus, labels)) & ~taken
-
-
-def _is_dense(cytoplasm: NDArray[np.bool_], stain: Stain, diameter_px: float) -> NDArray[np.bool_]:
-    """Whether pixels are at least about half as dense as the cytoplasm around them.
-
-    The foreground always is, so that dark cells end where red cells do.
-    """
-    inside = cytoplasm.astype(np.float32)
-    density = stain.deepest
-    side = max(3, round(3 * _EDGE_BAND * diameter_px)) | 1
-    weight = cv2.blur(inside, (side, side))
-    mean = cv2.blur(inside * density, (side, side)) / np.maximum(weight, 1e-3)
-    usual = np.float32(FOREGROUND_SHARE * stain.red_cell_density)
-    return np.asarray(density > np.minimum(_EDGE_LEVEL * mean, usual))

@@ -41,11 +41,11 @@ def outline_cell(
     centre = np.argwhere(nucleus).mean(axis=0)
     step = diameter_px / _STEPS_PER_DIAMETER
     rows, columns = _rays(centre, step)
-    density = _sampled(stain.density, rows, columns)
+    density = sampled(stain.density, rows, columns)
     evidence = likeness.of(density)
-    evidence -= _AFAR * _sampled(distance, rows, columns) / diameter_px
+    evidence -= _AFAR * sampled(distance, rows, columns) / diameter_px
     for mask, value in ((~stain.foreground, -1.0), (other_nuclei, -2.0), (nucleus, 3.0)):
-        evidence[_sampled(mask.astype(np.uint8), rows, columns, cv2.INTER_NEAREST) > 0] = value
+        evidence[sampled(mask.astype(np.uint8), rows, columns, cv2.INTER_NEAREST) > 0] = value
     gain = np.cumsum(evidence, axis=1) / 4 + _EDGE_GAIN * _edge(density / stain.red_cell_density)
     return _filled(best_closed_path(gain), centre, step, stain, nucleus)
 
@@ -89,7 +89,7 @@ def _rays(
     return rows.astype(np.float32), columns.astype(np.float32)
 
 
-def _sampled(
+def sampled(
     image: NDArray[np.float32] | NDArray[np.uint8],
     rows: NDArray[np.float32],
     columns: NDArray[np.float32],
