@@ -83,7 +83,7 @@ def _lone(
     cells: NDArray[np.bool_],
     diameter_px: float,
 ) -> NDArray[np.bool_]:
-    """Whether each region of the foreground is azure, is no nucleated cell and a platelet's size."""
+    """Whether each region is azure, no nucleated cell, and of a platelet's size."""
     area = stats[:, cv2.CC_STAT_AREA]
     small = area < _LARGEST * np.pi / 4 * diameter_px**2
     small[np.unique(regions[cells])] = False

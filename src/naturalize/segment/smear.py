@@ -18,7 +18,7 @@ from naturalize.segment.nucleated_cells import find_cells
 from naturalize.segment.nucleus import PurpleParts, find_nuclei, nuclear_pixels
 from naturalize.segment.platelets import find_platelets, with_haze
 from naturalize.segment.red_cells import RedCells, red_cell_diameter, split_red_cells
-from naturalize.segment.regions import label_regions, solidity
+from naturalize.segment.regions import label_areas, solidity
 from naturalize.segment.segmenter import Segmenter
 from naturalize.segment.stain import Stain, measure_stain
 
