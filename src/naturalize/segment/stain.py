@@ -18,7 +18,7 @@ from naturalize.images import Rgb
 
 _MIN_DENSITY = 0.02
 _COHERENT_SHARE = 0.3
-_FOREGROUND_SHARE = 0.3
+FOREGROUND_SHARE = 0.3
 """Density of the foreground at least, in units of the red cells' own."""
 _FAINT_SHARE = 0.15
 _MAX_HAEMOGLOBIN_RATIO = 1.2
@@ -93,7 +93,7 @@ def measure_stain(rgb: Rgb) -> Stain | None:
     plain = shades < 0.25 * np.percentile(shades, 98)
     unit = float(np.median(green.flat[sparse[plain if plain.any() else ...]]))
     deepest = _deepest(density)
-    foreground = ~background & (deepest > _FOREGROUND_SHARE * unit)
+    foreground = ~background & (deepest > FOREGROUND_SHARE * unit)
     faint = ~background & (deepest > _FAINT_SHARE * unit)
     return Stain(density, _cleaned(foreground), purple, unit, _cleaned(faint))
 
