@@ -12,12 +12,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from naturalize.curate.cut_cells import cut_cells, cut_px, is_platelet
+from naturalize.curate.cut_cells import cut_cells, cut_px, is_platelet, shows_chromatin
 from naturalize.curate.landmarks import shrink
 from naturalize.curate.nucleated import nucleated_cells
 from naturalize.images import Rgb
 from naturalize.segment import Mask, Segmenter
-from naturalize.segment.stain import measure_stain
+from naturalize.segment.stain import Stain, measure_stain
 
 SeenKind = Literal["WBC", "PLT", "part"]
 
@@ -75,7 +75,11 @@ def see_cells(rgb: Rgb, segmenter: Segmenter) -> Seen:
             ("PLT" if cut_px(pixels) and is_platelet(pixels, diameter) else "WBC", pixels)
             for pixels in nucleated_cells(stain.foreground, masks, diameter)
         ),
-        *(("PLT", mask.to_image(small.shape)) for mask in masks if mask.kind == "PLT"),
+        *(
+            _platelet_or_part(mask.to_image(small.shape), stain, diameter)
+            for mask in masks
+            if mask.kind == "PLT"
+        ),
         *(("part", pixels) for pixels in cut_cells(stain, masks, diameter)),
     ]
     green = stain.density[..., 1]
@@ -130,6 +134,14 @@ def red_cell_diameter(masks: Sequence[Mask], shape: tuple[int, ...]) -> float:
     if not areas:
         return _RED_CELL_SHARE * min(shape[:2])
     return 2 * float(np.sqrt(np.median(areas) / np.pi))
+
+
+def _platelet_or_part(
+    pixels: NDArray[np.bool_], stain: Stain, diameter_px: float
+) -> tuple[SeenKind, NDArray[np.bool_]]:
+    """Tell a cell whose nucleus the border cuts, and that looks small for it, from a platelet."""
+    is_cut = cut_px(pixels) >= CUT * diameter_px
+    return "part" if is_cut and shows_chromatin(pixels, stain, diameter_px) else "PLT", pixels
 
 
 def _seen(

@@ -49,6 +49,18 @@ def cut_cells(
             yield pixels
 
 
+def shows_chromatin(pixels: NDArray[np.bool_], stain: Stain, diameter_px: float) -> bool | None:
+    """Whether a region the border cuts is a cell by its chromatin, None where it shows none.
+
+    Platelets can be as dark, but their outline is more strongly bent.
+    """
+    radius, rough = (length / diameter_px for length in fit_circle(_inner_outline(pixels)))
+    darkest = float(np.quantile(stain.density[..., 1][pixels], 0.95))
+    if darkest <= (_CHROMATIN if radius > _CELL_RADIUS else _BARE_CHROMATIN):
+        return None
+    return radius > _SMALL_RADIUS and rough < _RAGGED
+
+
 def is_platelet(pixels: NDArray[np.bool_], diameter_px: float) -> bool:
     """Whether a region the border cuts is as small and as strongly curved as platelets are."""
     small = np.count_nonzero(pixels) < _SMALL_AREA * np.pi / 4 * diameter_px**2
@@ -95,16 +107,15 @@ def _is_cell(
     grain: NDArray[np.float32],
     diameter_px: float,
 ) -> bool:
+    by_chromatin = shows_chromatin(pixels, stain, diameter_px)
+    if by_chromatin is not None:
+        return by_chromatin
     radius, rough = (length / diameter_px for length in fit_circle(_inner_outline(pixels)))
-    green = stain.density[..., 1][pixels]
-    darkest = float(np.quantile(green, 0.95))
-    if darkest > (_CHROMATIN if radius > _CELL_RADIUS else _BARE_CHROMATIN):
-        return radius > _SMALL_RADIUS and rough < _RAGGED
     if not _CELL_RADIUS < radius < _MAX_RADIUS or rough > _ROUGH:
         return False
     if np.count_nonzero(pixels) > _WITHOUT_NUCLEUS * np.pi * (radius * diameter_px) ** 2:
         return False
-    if float(np.median(green)) < _FAINT * stain.red_cell_density:
+    if float(np.median(stain.density[..., 1][pixels])) < _FAINT * stain.red_cell_density:
         return False
     far = float(unlike[pixels].mean())
     grainy = float(np.median(grain[pixels]))
