@@ -15,7 +15,8 @@ from naturalize.errors import InputError
 from naturalize.geometry import Box
 from naturalize.images import Rgb
 from naturalize.segment.mask import Kind, Mask
-from naturalize.segment.nucleus import PurpleParts, find_nuclei, nuclear_pixels
+from naturalize.segment.nucleus import find_nuclei, nuclear_pixels
+from naturalize.segment.platelets import find_platelets
 from naturalize.segment.red_cells import red_cell_diameter
 from naturalize.segment.regions import label_regions
 from naturalize.segment.stain import measure_stain
@@ -42,13 +43,14 @@ def typed_masks(labels: NDArray[np.int32], rgb: Rgb) -> list[Mask]:
     on it): then the list is empty. Raises :class:`InputError` for arrays that do not fit.
     """
     _check(labels, rgb)
-    parts, diameter_px = _purple_parts(labels, rgb)
+    parts = _purple_parts(labels, rgb)
     if parts is None:
         return []
+    all_nuclei, platelets, diameter_px = parts
     objects = _largest_pieces(labels)
     n = int(objects.max(initial=0))
-    nucleus_of, nuclei = _owned(parts.nuclei, objects, n)
-    platelet_px = np.bincount(objects[parts.platelets > 0], minlength=n + 1)
+    nucleus_of, nuclei = _owned(all_nuclei, objects, n)
+    platelet_px = np.bincount(objects[platelets > 0], minlength=n + 1)
     touching = _touching(objects, n)
     largest_platelet_px = _PLATELET_AREAS * np.pi / 4 * diameter_px**2
     masks = []
@@ -75,7 +77,9 @@ def _check(labels: NDArray[np.int32], rgb: Rgb) -> None:
         raise InputError("labels", "0 or above", int(labels.min()))
 
 
-def _purple_parts(labels: NDArray[np.int32], rgb: Rgb) -> tuple[PurpleParts | None, float]:
+def _purple_parts(
+    labels: NDArray[np.int32], rgb: Rgb
+) -> tuple[NDArray[np.int32], NDArray[np.int32], float] | None:
     """Return nuclei and platelets of the image with the diameter of its red cells in px.
 
     Very large images are looked at smaller.
@@ -84,20 +88,20 @@ def _purple_parts(labels: NDArray[np.int32], rgb: Rgb) -> tuple[PurpleParts | No
     shrink = min(1.0, (_MAX_PIXELS / max(height * width, 1)) ** 0.5)
     size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
     if min(size) < 8:
-        return None, 0.0
+        return None
     small = rgb if shrink == 1 else cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
     stain = measure_stain(np.asarray(small, dtype=np.uint8))
     if stain is None:
-        return None, 0.0
+        return None
     nuclear = nuclear_pixels(stain)
     diameter_px = red_cell_diameter(stain.foreground, nuclear, stain.bluish)
     diameter_px = diameter_px or shrink * _usual_diameter(labels)
-    parts = find_nuclei(stain, nuclear, diameter_px)
+    found = find_nuclei(stain, nuclear, diameter_px).nuclei
     nuclei, platelets = (
         np.asarray(cv2.resize(p, (width, height), interpolation=cv2.INTER_NEAREST), np.int32)
-        for p in (parts.nuclei, parts.platelets)
+        for p in (found, find_platelets(stain, found > 0, diameter_px))
     )
-    return PurpleParts(nuclei, platelets), diameter_px / shrink
+    return nuclei, platelets, diameter_px / shrink
 
 
 def _usual_diameter(labels: NDArray[np.int32]) -> float:

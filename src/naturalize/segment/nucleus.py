@@ -1,4 +1,4 @@
-"""Nuclei: the purple parts of a smear, their lobes joined, platelets told apart."""
+"""Nuclei: the purple parts of a smear, their lobes joined, without platelets."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def nuclear_pixels(stain: Stain) -> NDArray[np.bool_]:
 
 
 def find_nuclei(stain: Stain, nuclear: NDArray[np.bool_], diameter_px: float) -> PurpleParts:
-    """Turn nuclear pixels into whole nuclei and platelets.
+    """Turn nuclear pixels into whole nuclei; what is like platelets is left out.
 
     Lobes are joined when they lie near each other with no bare slide between. ``diameter_px`` is
     that of a red cell.

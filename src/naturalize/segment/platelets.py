@@ -26,11 +26,13 @@ _LARGEST = 1.3
 _LEAST_CORE = 0.01
 _AROUND = 0.35
 _EDGE_DENSITY = 0.3
-_EDGE_AZURE = (0.0, 0.2, 0.4, 0.6)
+_EDGE_AZURE = (-np.inf, 0.2, 0.4, 0.6)
 _BEYOND = 0.08
 _EDGE_SHARE = 0.75
 _HAIR = 0.1
-_WAIST = 0.6
+_WAIST = 0.7
+_LARGEST_CUT = 0.4
+_AZURE_CUT = 0.25
 _LEAST_STAIN = 0.016
 _LEAST_DENSITY = 0.6
 _SOLID = 0.8
@@ -41,14 +43,14 @@ _RED_BESIDE = 0.16
 def find_platelets(stain: Stain, cells: NDArray[np.bool_], diameter_px: float) -> NDArray[np.int32]:
     """Return platelets as labels int32 (height, width), 0 outside.
 
-    A lone region of azure stain is one as a whole, up to where its density falls to a quarter.
-    What lies on or beside other cells must be far more azure than they are, with an edge all
-    round. ``cells`` marks nucleated cells, ``diameter_px`` is that of a red cell.
+    A lone region of azure stain is one as a whole, up to where its density falls to a share of
+    its own. What lies on or beside other cells must be far more azure than they are, with an edge
+    all round. ``cells`` marks nucleated cells, ``diameter_px`` is that of a red cell.
     """
     azure = _azure(stain, diameter_px)
     regions, stats = label_regions(stain.foreground)
     lone = _lone(regions, stats, azure, cells, diameter_px)
-    beside = stain.foreground & ~lone[regions] & ~cells
+    beside = stain.foreground & ~np.take(lone, regions) & ~cells
     found = np.zeros(regions.shape, dtype=np.int32)
     number = 0
     for box, body in chain(
@@ -60,13 +62,14 @@ def find_platelets(stain: Stain, cells: NDArray[np.bool_], diameter_px: float) -
             if _is_platelet(piece, here, diameter_px):
                 number += 1
                 found[box.slices][piece] = number
-    return found
+    return np.where(np.take(_doubtful(found, azure, diameter_px), found), 0, found)
 
 
 def with_haze(platelets: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
     """Return platelets with the blurred stain around them, which is no other cell either."""
-    haze = cv2.dilate(platelets.astype(np.uint8), _disc(2 * _BEYOND * diameter_px))
-    return np.asarray(haze > 0)
+    if not platelets.any():
+        return platelets
+    return np.asarray(inner_distance(~platelets) < _BEYOND * diameter_px)
 
 
 def _azure(stain: Stain, diameter_px: float) -> NDArray[np.float32]:
@@ -83,15 +86,30 @@ def _lone(
     cells: NDArray[np.bool_],
     diameter_px: float,
 ) -> NDArray[np.bool_]:
-    """Whether each region is azure, no nucleated cell, and of a platelet's size."""
+    """Whether each foreground region is azure, free of nucleated cells and of a platelet's size."""
     area = stats[:, cv2.CC_STAT_AREA]
     small = area < _LARGEST * np.pi / 4 * diameter_px**2
     small[np.unique(regions[cells])] = False
     small[0] = False
-    inside = small[regions]
+    inside = np.take(small, regions)
     total = np.bincount(regions[inside], weights=azure[inside], minlength=len(area))
     share = np.bincount(regions[inside & (azure > 0)], minlength=len(area))
     return np.asarray(small & (total > _AZURE * area) & (share > _AZURE_SHARE * area))
+
+
+def _doubtful(
+    found: NDArray[np.int32], azure: NDArray[np.float32], diameter_px: float
+) -> NDArray[np.bool_]:
+    """Whether each object is cut by the border and too large, or too red, to tell its kind."""
+    number = np.zeros(int(found.max()) + 1, dtype=np.bool_)
+    for side in (found[0], found[-1], found[:, 0], found[:, -1]):
+        number[side] = True
+    number[0] = False
+    for cut in np.flatnonzero(number):
+        values = azure[found == cut]
+        large = values.size > _LARGEST_CUT * np.pi / 4 * diameter_px**2
+        number[cut] = large or values.mean() < _AZURE_CUT
+    return number
 
 
 def _lone_bodies(
@@ -155,13 +173,13 @@ def _edged(
 ) -> NDArray[np.bool_] | None:
     """Return what lies around ``core`` up to an edge that surrounds it, None where none does.
 
-    The edge is where density falls to a quarter of the core's own; where other cells lie beside
-    it, where azure falls to the least share of the core's own that keeps clear of the ``frame``.
+    The edge is where density falls to a share of the core's own; where other cells lie beside
+    it, where azure does, to the least share that keeps clear of the window's ``frame``.
     """
     level = float(np.median(azure[core]))
     dense = ~cells & _is_dense(stain, core)
     for share in _EDGE_AZURE:
-        within = dense & (azure > share * level) if share else dense
+        within = dense & (azure > share * level)
         labels, _ = label_regions(within)
         own = np.zeros(labels.max() + 1, dtype=np.bool_)
         own[labels[core]] = True
@@ -174,7 +192,7 @@ def _edged(
 
 
 def _is_dense(stain: Stain, body: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Whether pixels are at least a quarter as dense as ``body``, and foreground."""
+    """Whether pixels are dense beside the median of ``body``, and foreground."""
     density = stain.deepest
     edge = _EDGE_DENSITY * float(np.median(density[body]))
     return np.asarray(density > max(edge, FOREGROUND_SHARE * stain.red_cell_density))
