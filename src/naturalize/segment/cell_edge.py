@@ -28,6 +28,7 @@ _STEEP = 0.2
 _MOVE_COST = 1.0
 _CONTACT = 1.5
 _SLANT = 0.6
+_INSET_PX = 0.25
 
 
 def settle_edge(
@@ -53,8 +54,9 @@ def settle_edge(
     gain = _edges(places, body, stain)
     depth, places = depth[_WINDOW:-_WINDOW], places[:, _WINDOW:-_WINDOW]
     gain -= (_MOVE_COST * np.abs(depth) / diameter_px).astype(np.float32)
-    _keep_apart(gain, places, depth, body, taken, stain.foreground)
-    ends = points + inward * depth[best_closed_path(gain)][:, None]
+    held = _keep_apart(gain, places, depth, body, taken, stain.foreground)
+    settled = depth[best_closed_path(gain)] + np.where(held, 0, _INSET_PX)
+    ends = points + inward * settled[:, None]
     canvas = np.zeros(body.shape, dtype=np.uint8)
     cv2.fillPoly(canvas, [(ends[:, ::-1] * 16).round().astype(np.int32)], 1, shift=4)
     inside = (canvas > 0) | (inner_distance(nucleus) > 2)
@@ -138,10 +140,10 @@ def _keep_apart(
     body: NDArray[np.bool_],
     taken: NDArray[np.bool_],
     foreground: NDArray[np.bool_],
-) -> None:
+) -> NDArray[np.bool_]:
     """Hold the outline where other stain lies beside it; bar other cells and the far side.
 
-    Changes ``gain`` (points, depths).
+    Changes ``gain`` (points, depths); returns which of the points are held.
     """
     rows, columns = places[..., 0], places[..., 1]
     beside = np.s_[:, [_OUTWARD - 2]]
@@ -152,3 +154,4 @@ def _keep_apart(
     outside = np.s_[:, _OUTWARD - 1 :: -1]
     barred = sampled(taken.astype(np.float32), rows[outside], columns[outside]) > 0.5
     gain[outside][np.maximum.accumulate(barred, axis=1)] = -1
+    return held

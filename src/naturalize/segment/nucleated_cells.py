@@ -15,6 +15,7 @@ from naturalize.segment.regions import inner_distance, solidity
 from naturalize.segment.stain import Stain
 
 _SURROUNDINGS = 0.5
+_PLATELET_RIM = 0.12
 _LONG_BORDER = 0.6
 _ROUND = 0.94
 
@@ -30,7 +31,7 @@ def find_cells(stain: Stain, parts: PurpleParts, diameter_px: float) -> NDArray[
     colours = []
     for number in range(1, int(parts.nuclei.max()) + 1):
         nucleus = parts.nuclei == number
-        others = (parts.nuclei > 0) & ~nucleus
+        others = ((parts.nuclei > 0) & ~nucleus) | parts.others
         distance = inner_distance(~nucleus)
         colours.append(learn_likeness(stain, distance, others, diameter_px))
         pixels = outline_cell(stain, nucleus, others, distance, colours[-1], diameter_px)
@@ -71,7 +72,8 @@ def _complete(
 ) -> None:
     """Give cell ``number`` the rest that the curve around its nucleus left; changes ``cells``."""
     own = cells == number
-    taken = (cells > 0) & ~own
+    rims = inner_distance(~parts.others) < _PLATELET_RIM * diameter_px
+    taken = parts.others | (rims & ~own) | ((cells > 0) & ~own)
     whole = take_rest(own, parts.nuclei == number, taken, stain, colour, diameter_px)
     cells[own] = 0
     cells[whole] = number

@@ -29,13 +29,18 @@ _BLACK = 1.0
 
 @dataclass(frozen=True, eq=False)
 class PurpleParts:
-    """Nuclei of one image, as labels int32 (height, width), 0 outside."""
+    """The purple parts of one image.
+
+    ``nuclei`` are labels int32 (height, width), 0 outside; ``others``, bool, marks what is too
+    small or too pale for a nucleus, mostly platelets.
+    """
 
     nuclei: NDArray[np.int32]
+    others: NDArray[np.bool_]
 
     def window(self, place: tuple[slice, slice]) -> PurpleParts:
         """Return the parts at ``place`` (rows, columns)."""
-        return PurpleParts(self.nuclei[place])
+        return PurpleParts(self.nuclei[place], self.others[place])
 
 
 def nuclear_pixels(stain: Stain) -> NDArray[np.bool_]:
@@ -53,7 +58,7 @@ def nuclear_pixels(stain: Stain) -> NDArray[np.bool_]:
 
 
 def find_nuclei(stain: Stain, nuclear: NDArray[np.bool_], diameter_px: float) -> PurpleParts:
-    """Turn nuclear pixels into whole nuclei; what is like platelets is left out.
+    """Turn nuclear pixels into whole nuclei, and tell them from what is like platelets.
 
     Lobes are joined when they lie near each other with no bare slide between. ``diameter_px`` is
     that of a red cell.
@@ -67,6 +72,7 @@ def find_nuclei(stain: Stain, nuclear: NDArray[np.bool_], diameter_px: float) ->
     seen = [i for i in places if areas[i] > 0.015 * np.pi / 4 * diameter_px**2]
     outlines = {i: _outline_points(labels, i, places[i]) for i in seen}
     nucleus_of = np.zeros(len(areas), dtype=np.int32)
+    other = np.zeros(len(areas), dtype=np.bool_)
     for members in _joined(seen, outlines, areas, stain, diameter_px):
         green, purple = (
             np.concatenate([values[places[i]][labels[places[i]] == i] for i in members])
@@ -74,8 +80,9 @@ def find_nuclei(stain: Stain, nuclear: NDArray[np.bool_], diameter_px: float) ->
         )
         if _is_nucleus(green, purple, stain.red_cell_density, diameter_px):
             nucleus_of[members] = nucleus_of.max() + 1
-    nuclei = np.take(nucleus_of, labels)
-    return PurpleParts(nuclei)
+        else:
+            other[members] = True
+    return PurpleParts(np.take(nucleus_of, labels), np.take(other, labels))
 
 
 def _without_cytoplasm(

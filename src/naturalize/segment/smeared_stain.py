@@ -14,7 +14,7 @@ _PINK = 0.18
 _PINK_AT_MOST = 0.28
 _NUCLEUS = 0.75
 _SOME = 0.05
-_RIM = 0.06
+_RIM = 0.03
 _DENSE = 0.4
 
 
