@@ -76,20 +76,8 @@ def unsplit(
     one, other = _close_pairs(cells)
     if not len(one):
         return cells
-    middle = (cells.centres[one] + cells.centres[other]) / 2
-    apart = np.hypot(*(cells.centres[one] - cells.centres[other]).T)
-    radii = (cells.waves[one, 0] + cells.waves[other, 0]) / 2 + 0.25 * apart
-    joint = Discs(middle.astype(np.float32), radii.astype(np.float32))
-    pairs = _pairs(joint, edges)
-    waves = _fitted(joint, pairs, edges, alone=True)
-    mine = pairs.off(waves) < _NEAR[-1]
-    support = _support(joint, waves, pairs, mine, edges, shape)
-    owned = np.bincount(cells.owner + 1, weights=edges.weight, minlength=len(cells) + 1)[1:]
-    owner = cells.owner[pairs.point]
-    ours = mine & ((owner == one[pairs.disc]) | (owner == other[pairs.disc]))
-    kept_weight = np.bincount(pairs.disc[ours], weights=edges.weight[pairs.point[ours]],
-                              minlength=len(one))  # fmt: skip
-    lost = (owned[one] + owned[other] - kept_weight) / (2 * np.pi * cells.waves[one, 0])
+    joint = _joint_discs(cells, one, other)
+    lost, support, waves = _losses(cells, joint, one, other, edges, shape)
     area = (waves[:, 0] / (diameter_px / 2)) ** 2
     fits = (lost < _MOST_LOST) & (support > _LEAST_SUPPORT) & (area < _LARGEST)
     gone: set[int] = set()
@@ -102,6 +90,39 @@ def unsplit(
         return cells
     left = np.array([i for i in range(len(cells)) if i not in gone], dtype=np.int64)
     return bend(cells.discs.chosen(left).joined(joint.chosen(np.array(kept))), edges, shape)
+
+
+def _joint_discs(cells: BentDiscs, one: NDArray[np.int64], other: NDArray[np.int64]) -> Discs:
+    """Return a disc for each pair of cells, between them and as large as both."""
+    middle = (cells.centres[one] + cells.centres[other]) / 2
+    apart = np.hypot(*(cells.centres[one] - cells.centres[other]).T)
+    radii = (cells.waves[one, 0] + cells.waves[other, 0]) / 2 + 0.25 * apart
+    return Discs(middle.astype(np.float32), radii.astype(np.float32))
+
+
+def _losses(
+    cells: BentDiscs,
+    joint: Discs,
+    one: NDArray[np.int64],
+    other: NDArray[np.int64],
+    edges: Edges,
+    shape: tuple[int, ...],
+) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float32]]:
+    """Bend each ``joint`` disc alone; return what edges of its pair it loses, support and waves.
+
+    The loss is a share of the outline of one of the two.
+    """
+    pairs = _pairs(joint, edges)
+    waves = _fitted(joint, pairs, edges, alone=True)
+    mine = pairs.off(waves) < _NEAR[-1]
+    support = _support(joint, waves, pairs, mine, edges, shape)
+    owned = np.bincount(cells.owner + 1, weights=edges.weight, minlength=len(cells) + 1)[1:]
+    owner = cells.owner[pairs.point]
+    ours = mine & ((owner == one[pairs.disc]) | (owner == other[pairs.disc]))
+    weight = edges.weight[pairs.point[ours]]
+    kept = np.bincount(pairs.disc[ours], weights=weight, minlength=len(one))
+    lost = (owned[one] + owned[other] - kept) / (2 * np.pi * cells.waves[one, 0])
+    return lost, support, waves
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,12 +32,12 @@ _PURPLE_SHARE = 0.42
 
 @dataclass(frozen=True)
 class Smear(Segmenter):
-    """Nuclei by their stain, cells by the best closed curve, red cells by their inscribed discs.
+    """Nuclei by their stain, cells by the best closed curve, red cells by bent discs.
 
     Sizes are told in diameters of the image's own red cells, or, where ``microns_per_px`` is given,
     of a red cell of 7.5 microns. Images of more than ``max_pixels`` are worked on smaller. A
     mask's score is its solidity, the share of its convex hull that it fills: low where a cut went
-    wrong or the object is ragged.
+    wrong or the object is ragged. A red cell's score tells as well how much of its outline shows.
     """
 
     microns_per_px: float | None = None
