@@ -30,7 +30,7 @@ _EDGE_AZURE = (-np.inf, 0.2, 0.4, 0.6)
 _BEYOND = 0.08
 _EDGE_SHARE = 0.75
 _HAIR = 0.1
-_WAIST = 0.7
+_WAIST = 0.55
 _LARGEST_CUT = 0.4
 _AZURE_CUT = 0.25
 _LEAST_STAIN = 0.016
@@ -224,8 +224,8 @@ def _parts(body: NDArray[np.bool_], diameter_px: float) -> Iterator[NDArray[np.b
 
 def _cores(part: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
     """Return the thick regions of a part as labels, and how many they are."""
-    depth = inner_distance(np.pad(part, 1))
-    labels, stats = label_regions(_opened(part, _WAIST * 2 * float(depth.max())))
+    depth = inner_distance(np.pad(part, 1))[1:-1, 1:-1]
+    labels, stats = label_regions(depth > _WAIST * depth.max())
     return labels, len(stats) - 1
 
 
