@@ -31,7 +31,7 @@ def find_cells(stain: Stain, parts: PurpleParts, diameter_px: float) -> NDArray[
     colours = []
     for number in range(1, int(parts.nuclei.max()) + 1):
         nucleus = parts.nuclei == number
-        others = ((parts.nuclei > 0) & ~nucleus) | parts.others
+        others = (parts.nuclei > 0) & ~nucleus
         distance = inner_distance(~nucleus)
         colours.append(learn_likeness(stain, distance, others, diameter_px))
         pixels = outline_cell(stain, nucleus, others, distance, colours[-1], diameter_px)
@@ -72,8 +72,9 @@ def _complete(
 ) -> None:
     """Give cell ``number`` the rest that the curve around its nucleus left; changes ``cells``."""
     own = cells == number
-    rims = inner_distance(~parts.others) < _PLATELET_RIM * diameter_px
-    taken = parts.others | (rims & ~own) | ((cells > 0) & ~own)
+    taken = parts.others | ((cells > 0) & ~own)
+    if parts.others.any():
+        taken |= (inner_distance(~parts.others) < _PLATELET_RIM * diameter_px) & ~own
     whole = take_rest(own, parts.nuclei == number, taken, stain, colour, diameter_px)
     cells[own] = 0
     cells[whole] = number

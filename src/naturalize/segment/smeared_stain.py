@@ -28,11 +28,12 @@ def burst_core(
     have small nuclei: the smaller the nucleus, the pinker the stain must be. Masks are bool
     (height, width); ``diameter_px`` is that of a red cell.
     """
+    area = np.count_nonzero(nucleus) / (np.pi / 4 * diameter_px**2)
+    if area < _NUCLEUS or solidity(cell) > _RAGGED:
+        return None
     to_nucleus = inner_distance(~nucleus)
     rest = cell & (to_nucleus > _RIM * diameter_px)
-    area = np.count_nonzero(nucleus) / (np.pi / 4 * diameter_px**2)
-    few = np.count_nonzero(rest) < _SOME * np.count_nonzero(nucleus)
-    if area < _NUCLEUS or few or solidity(cell) > _RAGGED:
+    if np.count_nonzero(rest) < _SOME * np.count_nonzero(nucleus):
         return None
     green = stain.density[..., 1]
     nuclear = float(np.median(green[nucleus]))
