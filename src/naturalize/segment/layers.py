@@ -12,7 +12,7 @@ from naturalize.segment.edges import Edges
 _EDGE_COUNTS = 0.35
 _FACING = 0.3
 _MOST_FOREIGN = 0.5
-MARGINS = (1.12, 1.08, 1.04, 1.0)
+MARGINS = (1.12, 1.06, 1.0)
 _FRACTION_BITS = 4
 
 

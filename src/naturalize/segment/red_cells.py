@@ -175,8 +175,9 @@ def _home(
     home = np.zeros(len(cells), dtype=np.int64)
     middle, reach = (cells.centres + 0.5) * step, 0.7 * step * cells.waves[:, 0]
     for number, ((row, column), radius) in enumerate(zip(middle, reach, strict=True)):
-        top, left = max(0, int(row - radius)), max(0, int(column - radius))
-        inner = region_of[top : int(row + radius) + 1, left : int(column + radius) + 1]
+        rows = slice(max(0, int(row - radius)), int(row + radius) + 1, step)
+        columns = slice(max(0, int(column - radius)), int(column + radius) + 1, step)
+        inner = region_of[rows, columns]
         counts = np.bincount(inner.ravel(), minlength=len(clumped)) * clumped
         home[number] = counts.argmax()
     return home
@@ -196,15 +197,15 @@ def _cut(
     count = np.bincount(home, minlength=len(clumped))
     shared = (count > 1) | ((count == 1) & large)
     shared[0] = False
-    labels = region_of
+    labels = region_of.copy()
     if shared.any():
         names = len(clumped) + np.arange(len(home))
         painted = paint(clumps.cells, region_of.shape, clumps.step, names)
-        labels = np.where(np.take(shared, region_of), painted, region_of)
+        np.copyto(labels, painted, where=np.take(shared, region_of))
     if home.any():
         names = np.where(shared[home], len(clumped) + np.arange(len(home)), home)
         core = paint(clumps.cells, region_of.shape, clumps.step, names, (_CORE,))
-        labels = np.where(labels == 0, core, labels)
+        np.copyto(labels, core, where=labels == 0)
     return labels
 
 
