@@ -50,7 +50,7 @@ def find_cells(stain: Stain, parts: PurpleParts, diameter_px: float) -> NDArray[
                 colour,
                 diameter_px,
             )
-    return _halves_joined(cells)
+    return _halves_joined(cells) if len(colours) > 1 else cells
 
 
 def _around(

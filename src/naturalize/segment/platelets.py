@@ -62,7 +62,8 @@ def find_platelets(stain: Stain, cells: NDArray[np.bool_], diameter_px: float) -
             if _is_platelet(piece, here, diameter_px):
                 number += 1
                 found[box.slices][piece] = number
-    return np.where(np.take(_doubtful(found, azure, diameter_px), found), 0, found)
+    doubtful = _doubtful(found, azure, diameter_px)
+    return np.where(np.take(doubtful, found), 0, found) if doubtful.any() else found
 
 
 def with_haze(platelets: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
@@ -89,7 +90,7 @@ def _lone(
     """Whether each foreground region is azure, free of nucleated cells and of a platelet's size."""
     area = stats[:, cv2.CC_STAT_AREA]
     small = area < _LARGEST * np.pi / 4 * diameter_px**2
-    small[np.unique(regions[cells])] = False
+    small[regions[cells]] = False
     small[0] = False
     inside = np.take(small, regions)
     total = np.bincount(regions[inside], weights=azure[inside], minlength=len(area))
