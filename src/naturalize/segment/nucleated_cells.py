@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from naturalize.geometry import Box
 from naturalize.segment.cell_rest import take_rest
 from naturalize.segment.cytoplasm import Likeness, learn_likeness
 from naturalize.segment.nucleus import PurpleParts
 from naturalize.segment.outline import outline_cell
-from naturalize.segment.regions import inner_distance, solidity
+from naturalize.segment.regions import find_boxes, inner_distance, solidity
 from naturalize.segment.stain import Stain
 
 _SURROUNDINGS = 0.5
@@ -38,7 +37,7 @@ def find_cells(stain: Stain, parts: PurpleParts, diameter_px: float) -> NDArray[
         closer = pixels & (distance < nearest)
         cells[closer] = number
         nearest[closer] = distance[closer]
-    for number, place in enumerate(ndimage.find_objects(cells), start=1):
+    for number, place in enumerate(find_boxes(cells), start=1):
         if place is not None:
             around = _around(place, cells.shape, _SURROUNDINGS * diameter_px)
             colour = colours[number - 1]

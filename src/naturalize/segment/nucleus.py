@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from naturalize.segment.regions import fill_holes, label_areas
+from naturalize.segment.regions import fill_holes, find_boxes, label_areas
 from naturalize.segment.stain import Stain
 
 _LOBE_GAP = 0.45
@@ -68,7 +67,7 @@ def find_nuclei(stain: Stain, nuclear: NDArray[np.bool_], diameter_px: float) ->
         diameter_px,
     )
     labels, areas = label_areas(parts)
-    places = dict(enumerate(ndimage.find_objects(labels), start=1))
+    places = {i: box for i, box in enumerate(find_boxes(labels), start=1) if box is not None}
     seen = [i for i in places if areas[i] > 0.015 * np.pi / 4 * diameter_px**2]
     outlines = {i: _outline_points(labels, i, places[i]) for i in seen}
     nucleus_of = np.zeros(len(areas), dtype=np.int32)
@@ -94,7 +93,7 @@ def _without_cytoplasm(
     """
     labels, areas = label_areas(nuclear)
     kept = nuclear.copy()
-    for number, box in enumerate(ndimage.find_objects(labels), start=1):
+    for number, box in enumerate(find_boxes(labels), start=1):
         if areas[number] < 0.1 * diameter_px**2:
             continue
         part = labels[box] == number

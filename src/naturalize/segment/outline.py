@@ -124,7 +124,11 @@ def _filled(
     )
     canvas = np.zeros(nucleus.shape, dtype=np.uint8)
     cv2.fillPoly(canvas, [(points * 16).round().astype(np.int32)], 1, shift=4)
-    pixels = ((canvas > 0) & stain.foreground) | nucleus
+    left, top, width, height = cv2.boundingRect(canvas | nucleus)
+    here = np.s_[top : top + height, left : left + width]
+    pixels = ((canvas[here] > 0) & stain.foreground[here]) | nucleus[here]
     labels, areas = label_areas(pixels)
-    holds_nucleus = np.bincount(labels[nucleus], minlength=len(areas)) > 0
-    return fill_holes(np.take(holds_nucleus, labels))
+    holds_nucleus = np.bincount(labels[nucleus[here]], minlength=len(areas)) > 0
+    cell = np.zeros_like(nucleus)
+    cell[here] = fill_holes(np.take(holds_nucleus, labels))
+    return cell

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 
 def fill_holes(pixels: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -48,6 +49,28 @@ def label_areas(
     """
     _, labels = cv2.connectedComponents(pixels.astype(np.uint8), connectivity=connectivity)
     return np.asarray(labels, dtype=np.int32), np.bincount(labels.ravel())
+
+
+def find_boxes(labels: NDArray[np.int32]) -> list[tuple[slice, slice] | None]:
+    """Return the rows and columns of each label from 1 on, None for one that is not there.
+
+    As ``scipy.ndimage.find_objects``, several times as fast where labels cover little of an image.
+
+    >>> find_boxes(np.array([[0, 0, 0], [0, 2, 2]], dtype=np.int32))
+    [None, (slice(1, 2, None), slice(1, 3, None))]
+    """
+    left, top, width, height = cv2.boundingRect((labels > 0).view(np.uint8))
+    if not width:
+        return []
+    found = ndimage.find_objects(labels[top : top + height, left : left + width])
+    return [
+        None if place is None else (_moved(place[0], top), _moved(place[1], left))
+        for place in found
+    ]
+
+
+def _moved(part: slice, by: int) -> slice:
+    return slice(part.start + by, part.stop + by)
 
 
 def cut_by_border(stats: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from naturalize.errors import InputError
 from naturalize.geometry import Box
@@ -18,7 +17,7 @@ from naturalize.segment.nucleated_cells import find_cells
 from naturalize.segment.nucleus import PurpleParts, find_nuclei, nuclear_pixels
 from naturalize.segment.platelets import find_platelets, with_haze
 from naturalize.segment.red_cells import RedCells, red_cell_diameter, split_red_cells
-from naturalize.segment.regions import label_areas, solidity
+from naturalize.segment.regions import find_boxes, label_areas, solidity
 from naturalize.segment.segmenter import Segmenter
 from naturalize.segment.stain import Stain, measure_stain
 
@@ -106,7 +105,7 @@ def _cell_masks(cells: NDArray[np.int32], parts: PurpleParts, diameter_px: float
     """Return one mask a cell; one that holds two large nuclei says so."""
     large = 0.5 * np.pi / 4 * diameter_px**2
     masks = []
-    for number, window in enumerate(ndimage.find_objects(cells), start=1):
+    for number, window in enumerate(find_boxes(cells), start=1):
         if window is not None:
             inside = parts.nuclei[window][cells[window] == number]
             two = np.count_nonzero(np.bincount(inside)[1:] > large) > 1
@@ -118,7 +117,7 @@ def _cell_masks(cells: NDArray[np.int32], parts: PurpleParts, diameter_px: float
 def _platelet_masks(platelets: NDArray[np.int32], diameter_px: float) -> list[Mask]:
     masks = [
         _mask("PLT", platelets, number, window)
-        for number, window in enumerate(ndimage.find_objects(platelets), start=1)
+        for number, window in enumerate(find_boxes(platelets), start=1)
         if window is not None
     ]
     return [mask for mask in masks if mask.area_px >= 0.012 * diameter_px**2]
@@ -134,7 +133,7 @@ def _red_cell_masks(
     usual = np.pi / 4 * diameter_px**2
     labels = cells.labels * ~taken
     masks = []
-    for number, window in enumerate(ndimage.find_objects(labels), start=1):
+    for number, window in enumerate(find_boxes(labels), start=1):
         if window is None:
             continue
         said = {"touching": cells.touching[number], "overlap": cells.overlapping[number]}
