@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from naturalize.artefact import Artefact, Draft, IfExists, Request, build
 from naturalize.compose.composite_set import DONORS, TABLE
+from naturalize.compose.deal import deal_labels
 from naturalize.compose.open_bank import opened_bank, proven_bank
 from naturalize.compose.placement import draw_scene
 from naturalize.compose.recipe import Recipe
@@ -16,14 +17,12 @@ from naturalize.compose.record import RECORDS, Record, read_records
 from naturalize.compose.render import render
 from naturalize.cutouts.bank import CutoutBank
 from naturalize.datasets.manifest import write_table
-from naturalize.errors import InputError
 from naturalize.progress import Track, quiet
 from naturalize.seeds import child
 from naturalize.workers import run_all
 
 RECIPE = "recipe.yaml"
 CHUNK = 50
-MAX_COUNT = 10_000_000
 
 
 def make_composites(
@@ -31,7 +30,7 @@ def make_composites(
     out: Path,
     *,
     recipe: Recipe,
-    count: int,
+    count: int | None = None,
     seed: int = 0,
     workers: int = 1,
     if_exists: IfExists = "refuse",
@@ -39,14 +38,15 @@ def make_composites(
 ) -> Artefact:
     """Write a ``composites`` artefact of ``count`` images made by ``recipe`` from ``bank``.
 
+    ``count`` may be left out where the recipe says how many each class gets.
+
     The bank is first proven to hold train images of its split only, or :class:`LeakError` raised.
     Image i depends on the bank, the recipe, the seed and i alone: any number of workers and any
     interruption give the same folder.
     """
-    if not 1 <= count <= MAX_COUNT:
-        raise InputError("--count", f"1 to {MAX_COUNT:,}", count)
     loaded = proven_bank(bank)
     labels = deal_labels(recipe, loaded, count)
+    count = len(labels)
 
     def write(draft: Draft) -> None:
         draft.write(RECIPE, recipe.yaml())
@@ -60,26 +60,6 @@ def make_composites(
     parameters = {"recipe": recipe.model_dump(mode="json"), "count": count}
     request = Request("composites", parameters, {"bank": bank}, seed)
     return build(out, request, write, if_exists=if_exists)
-
-
-def deal_labels(recipe: Recipe, bank: CutoutBank, count: int) -> tuple[str, ...]:
-    """Return the class of each of ``count`` composites, in class order.
-
-    ``share: same`` deals them as the donors' images are, ``share: equal`` the same number to each
-    class. Classes without a subject in the bank get none.
-    """
-    wanted = bank.classes if recipe.classes == "all" else recipe.classes
-    unknown = sorted(set(wanted) - set(bank.classes))
-    if unknown:
-        raise InputError(
-            f"recipe {recipe.name}, classes", ", ".join(bank.classes), ", ".join(unknown)
-        )
-    able = [label for label in wanted if bank.subjects(label)]
-    if not able:
-        raise InputError(f"recipe {recipe.name}, classes", "classes with cutouts", "none")
-    images = Counter(row.label for row in bank.donors)
-    weight = {label: images[label] if recipe.share == "same" else 1 for label in able}
-    return tuple(label for label, n in _apportion(weight, count).items() for _ in range(n))
 
 
 def replay(composites: Artefact) -> Iterator[tuple[str, bool]]:
@@ -144,14 +124,3 @@ def _write_tables(draft: Draft, records: list[Record], bank: CutoutBank) -> None
         without_cutouts=[label for label in bank.classes if not bank.subjects(label)],
         split_id=bank.split_id,
     )
-
-
-def _apportion(weights: Mapping[str, int], count: int) -> dict[str, int]:
-    """Deal ``count`` out in proportion to ``weights`` by largest remainder."""
-    total = sum(weights.values())
-    exact = {label: count * weight / total for label, weight in weights.items()}
-    dealt = {label: int(share) for label, share in exact.items()}
-    order = sorted(exact, key=lambda label: (dealt[label] - exact[label], label))
-    for label in order[: count - sum(dealt.values())]:
-        dealt[label] += 1
-    return dealt
