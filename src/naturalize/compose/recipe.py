@@ -40,11 +40,12 @@ class Encode(_Part):
 class Recipe(_Part):
     """How to make composites.
 
-    ``classes`` are the classes to compose, or all; ``share`` deals the images out as the train
-    images are (``"same"``: the same synthetic share for every class) or equally (``"equal"``).
-    A recipe may say itself how many each class gets: ``counts`` names classes and numbers,
-    ``fill_to`` brings every class up to so many images, train images counted in, or up to the
-    ``"largest"`` class; no class is cut down.
+    ``blend`` is how cutouts meet the slide, see :mod:`naturalize.compose.blend`; the same scene is
+    drawn under any. ``classes`` are the classes to compose, or all; ``share`` deals the images out
+    as the train images are (``"same"``: the same synthetic share for every class) or equally
+    (``"equal"``). A recipe may say itself how many each class gets: ``counts`` names classes and
+    numbers, ``fill_to`` brings every class up to so many images, train images counted in, or up to
+    the ``"largest"`` class; no class is cut down.
     ``red_cells`` and ``platelets`` are numbers, (low, high) ranges or as observed in the bank;
     ``jitter`` moves the subject off the centre as observed, or not. ``collision`` works on masks or
     on boxes (the paper's); ``overlap`` is the share of a red cell that may lie on others;
@@ -57,7 +58,7 @@ class Recipe(_Part):
     """
 
     name: str
-    blend: Literal["transmittance", "alpha"] = "transmittance"
+    blend: Literal["transmittance", "alpha", "feather", "poisson"] = "transmittance"
     classes: Literal["all"] | tuple[str, ...] = "all"
     share: Literal["same", "equal"] = "same"
     counts: dict[str, Number] | None = None
