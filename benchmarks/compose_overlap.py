@@ -37,7 +37,7 @@ RULES = {
     "sum": "both densities: light multiplies (Beer-Lambert)",
     "darker": "the darker cell's alone (a paste with it on top)",
     "lighter": "the lighter cell's alone (a paste with it on top)",
-    "densest": "at each pixel and channel the larger of the two",
+    "densest": "at each pixel and channel the larger of the two (`transmittance`)",
 }
 _MEANS = (
     "So on a dried smear densities do not add up where red cells overlap: most likely the cells "

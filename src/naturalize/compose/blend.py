@@ -1,7 +1,8 @@
 """How cutouts meet the plate.
 
 ================  ==================================================================================
-transmittance     light multiplies, as on a slide: overlaps darken, no edge, no donor background
+transmittance     the slide's light times the cell's: no edge, no donor background; the darker of
+                  two cells that overlap
 alpha             the paper's hard RGBA cut
 feather           the paper's cut with a soft rim: a seam less sharp, the donor's background in it
 poisson           seamless: the donor's gradients, tied to the slide at the end of the rim
@@ -51,15 +52,21 @@ Blend = Callable[[NDArray[np.float32], NDArray[np.int8], Sequence[Layer]], NDArr
 def transmittance(
     plate: NDArray[np.float32], noise: NDArray[np.int8], layers: Sequence[Layer]
 ) -> NDArray[np.float32]:
-    """Return plate times the product of all transmittances, noise only where no object lies.
+    """Return plate times the light of all objects, noise only where no object lies.
 
-    Objects carry their own noise. Overlaps darken as on a slide (Beer-Lambert). float32 (H, W, 3).
+    Objects carry their own noise. Where two absorb the darker is seen, not their product: cells
+    that overlap on a dried smear make room for each other, and their densities do not add up (real
+    overlaps: ``docs/results/compose``). float32 (H, W, 3).
     """
     light = np.ones_like(plate)
     bare = np.ones(plate.shape[:2], dtype=np.float32)
     for layer in layers:
         weight = layer.weight.astype(np.float32) / np.float32(FULL)
-        light[layer.box.slices] *= 1 + weight[..., None] * (layer.light - 1)
+        own = 1 + weight[..., None] * (layer.light - 1)
+        below = light[layer.box.slices]
+        brightening = np.maximum(np.maximum(own, below), 1)
+        np.minimum(own, below, out=below)
+        below *= brightening
         bare[layer.box.slices] *= 1 - weight
     return plate * light + noise * bare[..., None]
 

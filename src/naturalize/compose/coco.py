@@ -14,7 +14,7 @@ from naturalize.compose.rle import compressed, run_lengths
 FILE = "annotations.json"
 _ABOUT = (
     "Composites made by naturalize. Of two objects of an image that overlap, the one with the "
-    "larger number lies on top; where light multiplies, both are seen and both masks hold the "
+    "larger number lies on top; where cells let light through, both masks hold the shared "
     "pixels."
 )
 

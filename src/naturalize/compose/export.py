@@ -61,7 +61,7 @@ def export_composites(
     """Write an ``export`` artefact: ``composites`` in one of :data:`FORMS`.
 
     Masks are those of the parts that are seen. Where cutouts were pasted over each other they are
-    disjoint; where light multiplies both are seen and both hold the pixels, but for label maps,
+    disjoint; where cells let light through both hold the pixels they share, but for label maps,
     whose pixels have one value. Raises :class:`InputError` for a form there is not, and
     :class:`ImageError` for an image that is not the one its record tells of.
     """

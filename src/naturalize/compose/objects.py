@@ -73,7 +73,7 @@ def placed_objects(
     """Return the objects of a scene that are seen, and its label map.
 
     ``disjoint`` gives each pixel to the object on top; otherwise one seen through another keeps
-    its pixels, as on a slide in transmitted light.
+    its pixels, as in transmitted light.
     """
     shape = (scene.height_px, scene.width_px)
     parts: list[Part] = []
