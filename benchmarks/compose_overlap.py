@@ -1,4 +1,4 @@
-"""Does light multiply where red cells overlap? Measured on real overlaps of PBC images.
+"""Does light multiply where red cells overlap? Measured on real overlaps, PBC and BCCD.
 
     python benchmarks/compose_overlap.py --data FOLDER -o docs/results/compose
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,29 +22,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from compose_overlap_page import page
 from naturalize import images, seeds
 from naturalize.optics import estimate_background, fit_plate, optical_density
 from naturalize.segment import Mask
 from naturalize.segment.smear import Smear
-from segment_truth import pbc_sample
+from segment_truth import FIELDS, pbc_sample
 
-SHAPE = (363, 360, 3)
+MAIN_SOURCE = (363, 360, 3)
 LEAST_DEPTH = 0.12
 """Depth of the lens, relative to the cells' mean diameter, from which cells count as a pair."""
 DEEP = 0.25
 BINS = 24
-RULES = {
-    "sum": "both densities: light multiplies (Beer-Lambert)",
-    "darker": "the darker cell's alone (a paste with it on top)",
-    "lighter": "the lighter cell's alone (a paste with it on top)",
-    "densest": "at each pixel and channel the larger of the two (`transmittance`)",
-}
-_MEANS = (
-    "So on a dried smear densities do not add up where red cells overlap: most likely the cells "
-    "flatten and make room for each other. Whether two cells overlap or lie flattened side by side "
-    "is told from their outlines alone, not from how dark the lens is; among shallow lenses both "
-    "occur, in most deep ones both outlines can be seen to cross (`--sheet` draws them)."
-)
+CONTROLS = ("sum", "densest")
+CONTROL_IMAGES = 90
+"""About so many images give one cell each to a control."""
+RULES = ("sum", "darker", "lighter", "densest")
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 
@@ -77,7 +70,6 @@ class Pair:
 
     name: str
     lens: Bools
-    outlines: tuple[Ellipse, Ellipse]
     seen: NDArray[np.uint8]
     predicted: dict[str, Floats]
     single_error: float
@@ -96,22 +88,32 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path)
     given = parser.parse_args()
     sample = pbc_sample(given.data, given.per_class, rng=seeds.child(given.seed, "overlap"))
-    paths = [path for some in sample.values() for path in some]
-    pairs = [pair for path in paths for pair in find_pairs(path)]
-    result = {"images": len(paths), "seed": given.seed, "pairs": by_depth(pairs)}
+    drawn = [path for some in sample.values() for path in some]
+    main_source = [path for path in drawn if images.read(path).shape == MAIN_SOURCE]
+    fields = sorted((given.data / FIELDS / "JPEGImages").glob("*.jpg"))
+    result: dict[str, Any] = {"seed": given.seed}
+    for name, paths in (("PBC, main source", main_source), ("BCCD", fields)):
+        pairs = [pair for path in paths for pair in find_pairs(path.name, images.read(path))]
+        result[name] = {"images": len(paths), "pairs": by_depth(pairs)}
+        for rule in CONTROLS:
+            made = [
+                rgb
+                for path in paths[:: max(1, len(paths) // CONTROL_IMAGES)]
+                for rgb in controls(path, rule)
+            ]
+            found = [pair for rgb in made for pair in find_pairs(rule, rgb)]
+            result[name][f"control {rule}"] = _figures(found)
+        if given.sheet:
+            target = given.sheet.with_stem(f"{given.sheet.stem}-{name[:4].lower()}")
+            target.write_bytes(images.encode_png(draw(pairs)))
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "overlap.json").write_text(json.dumps(result, indent=2) + "\n")
     (given.out / "README.md").write_text(page(result))
     print(page(result))
-    if given.sheet:
-        given.sheet.write_bytes(images.encode_png(draw(pairs)))
 
 
-def find_pairs(path: Path) -> Iterator[Pair]:
-    """Yield the pairs of one image of the main source."""
-    rgb = images.read(path)
-    if rgb.shape != SHAPE:
-        return
+def find_pairs(name: str, rgb: images.Rgb) -> Iterator[Pair]:
+    """Yield the pairs of one image."""
     masks = Smear().segment(rgb)
     bare = estimate_background(rgb)
     owner = np.zeros(rgb.shape[:2], np.int32)
@@ -124,7 +126,7 @@ def find_pairs(path: Path) -> Iterator[Pair]:
         numbers = [int(n) for n in np.unique(owner[pieces == piece])]
         if len(numbers) == 2:
             both = [masks[n - 1] for n in numbers]
-            pair = _pair(path.name, rgb, density, plate, both)
+            pair = _pair(name, rgb, density, plate, both)
             if pair is not None:
                 yield pair
 
@@ -164,10 +166,9 @@ def _pair(
     predicted = {rule: _grey(plate[core], told) for rule, told in rules.items()}
     least, most = (np.sum(f(darker, lighter)) for f in (np.minimum, np.maximum))
     added = float((density[core].sum() - most) / least)
-    first, second = (outline for outline in outlines if outline is not None)
     deep = float(2 * depth.max() / diameter)
     error = float(np.mean(errors))
-    return Pair(name, core, (first, second), rgb[core], predicted, error, deep, added, rgb)
+    return Pair(name, core, rgb[core], predicted, error, deep, added, rgb)
 
 
 def _has_notches(stain: Bools) -> bool:
@@ -215,10 +216,55 @@ def _grey(plate: Floats, density: Floats) -> Floats:
     return np.asarray(plate * 10**-density, dtype=np.float32)
 
 
+def controls(path: Path, rule: str) -> Iterator[images.Rgb]:
+    """Yield images of a red cell and its mirror image laid over it by a known rule.
+
+    The cell is the first whole one of an image that touches nothing; it lies on its own plate.
+    """
+    rgb = images.read(path)
+    masks = Smear().segment(rgb)
+    bare = estimate_background(rgb)
+    for mask in masks:
+        bare[mask.box.slices] &= ~mask.pixels
+    plate = fit_plate(rgb, bare).evaluate(*rgb.shape[:2])
+    for mask in masks:
+        box = mask.box.grown(4)
+        alone = not mask.touches_border and not mask.reasons and mask.kind == "RBC"
+        ring = cv2.dilate(mask.to_image(rgb.shape).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+        ring[mask.box.slices] &= ~mask.pixels
+        if alone and bare[ring].mean() > 0.6 and box == box.clipped(*rgb.shape[:2]):
+            own = np.where(mask.to_image(rgb.shape)[..., None], rgb / plate, 1)[box.slices]
+            yield _laid_over(plate, own.astype(np.float32), rule)
+            return
+
+
+def _laid_over(plate: Floats, cell: Floats, rule: str) -> images.Rgb:
+    """Return the plate with a cell in its middle and its mirror image 0.65 of its width beside."""
+    light = np.ones_like(plate)
+    height, width = cell.shape[:2]
+    top, left = (plate.shape[0] - height) // 2, plate.shape[1] // 2 - width
+    light[top : top + height, left : left + width] = cell
+    left += round(0.65 * width)
+    below = light[top : top + height, left : left + width]
+    mirrored = cell[:, ::-1]
+    below[...] = below * mirrored if rule == "sum" else np.minimum(below, mirrored)
+    noise = seeds.child(0, "control").normal(0, 1.5, plate.shape)
+    return np.rint(np.clip(plate * light + noise, 0, 255)).astype(np.uint8)
+
+
+def _figures(pairs: Sequence[Pair]) -> dict[str, object]:
+    errors = {rule: [(p.predicted[rule] - p.seen).mean() for p in pairs] for rule in RULES}
+    return {
+        "pairs": len(pairs),
+        "added_median": round(float(np.median([p.added for p in pairs])), 3) if pairs else None,
+        "signed": {rule: round(float(np.mean(v)), 2) for rule, v in errors.items() if v},
+    }
+
+
 def by_depth(pairs: Sequence[Pair]) -> dict[str, object]:
     """Return the summary of all pairs and of those whose lens is deep."""
     deep = [pair for pair in pairs if pair.depth >= DEEP]
-    return {"all": summary(pairs), f"lens deeper than {DEEP} diameters": summary(deep)}
+    return {"all": summary(pairs), f"lens of {DEEP} diameters or deeper": summary(deep)}
 
 
 def summary(pairs: Sequence[Pair]) -> dict[str, object]:
@@ -255,51 +301,13 @@ def summary(pairs: Sequence[Pair]) -> dict[str, object]:
     }
 
 
-def page(result: Mapping[str, Any]) -> str:
-    """Return what was measured as a page of Markdown."""
-    lines = [
-        "# Where red cells overlap",
-        "",
-        "Made by `python benchmarks/compose_overlap.py`; figures in `overlap.json`. "
-        f"{result['images']:,} PBC images drawn at random, those of the main source used.",
-        "",
-        "Two red cells that lie over each other and touch nothing else. Each outline is completed "
-        "to an ellipse, each cell's density carried into the lens from its own part alone. Errors "
-        "in grey levels (0 to 255), predicted minus photographed, so below 0 is too dark; mean "
-        "over pairs with 95% interval by resampling them.",
-    ]
-    for name, group in result["pairs"].items():
-        lines += [
-            "",
-            f"## {name[0].upper()}{name[1:]}: {group['pairs']} pairs",
-            "",
-            "| the lens shows | mean error | R, G, B | median absolute error |",
-            "|---|---|---|---|",
-        ]
-        for rule, about in RULES.items():
-            found = group["rules"][rule]
-            low, high = found["signed_interval"]
-            channels = ", ".join(f"{value:.1f}" for value in found["signed_by_channel"])
-            error = f"{found['signed']:.1f} [{low:.1f}, {high:.1f}]"
-            lines.append(f"| {about} | {error} | {channels} | {found['absolute_median']:.1f} |")
-        low, high = group["added_quartiles"]
-        lines += [
-            "",
-            f"The lens shows {group['added_median']:.0%} (quartiles {low:.0%} to {high:.0%}) of "
-            "the smaller density above the larger one; 100% would be light that multiplies. A "
-            "cell's profile is off by "
-            f"{group['one_cell_absolute_median']:.1f} (median) on the cell itself: no rule can do "
-            "better.",
-        ]
-    return "\n".join([*lines, "", _MEANS, ""])
-
-
 def draw(pairs: Sequence[Pair], count: int = 32) -> images.Rgb:
     """Return pairs as photographed above the same with the sum put into the lens."""
     tiles = []
     for pair in pairs[:: max(1, len(pairs) // count)][:count]:
         rows, columns = np.nonzero(pair.lens)
-        top, left = (int(np.clip(v.mean() - 75, 0, 210)) for v in (rows, columns))
+        ends = zip((rows, columns), pair.rgb.shape[:2], strict=True)
+        top, left = (int(np.clip(at.mean() - 75, 0, end - 150)) for at, end in ends)
         told = pair.rgb.copy()
         told[pair.lens] = np.rint(np.clip(pair.predicted["sum"], 0, 255))
         window = np.s_[top : top + 150, left : left + 150]
