@@ -159,3 +159,7 @@ def test_command_line(bank: Artefact, tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == {"preview": str(file)}
     assert file.is_file()
+    command = [sys.executable, "-m", "naturalize", *words, "--count", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "--preview: expected no --replay, --resume or --count" in done.stderr

@@ -70,6 +70,8 @@ def compose(
     from naturalize.compose.recipe import load_recipe
     from naturalize.errors import InputError
 
+    if preview and (replay or resume or count is not None):
+        raise InputError("--preview", "no --replay, --resume or --count beside it", "one")
     if replay:
         if out is not None:
             raise InputError("--out", "none beside --replay, which writes nothing", out)
