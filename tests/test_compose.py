@@ -65,7 +65,9 @@ def test_recipes_with_mistakes_are_refused(tmp_path: Path, text: str, message: s
 
 
 def test_unknown_recipe_lists_the_shipped_ones() -> None:
-    with pytest.raises(InputError, match="naturalize, paper or a YAML file, got nature"):
+    with pytest.raises(
+        InputError, match=r"naturalize, paper, paper-1k, .* or a YAML file, got nature"
+    ):
         load_recipe("nature")
 
 
@@ -142,13 +144,14 @@ def layer(light: float, box: Box, weight: int = FULL) -> Layer:
     )
 
 
-def test_transmittance_multiplies_where_cells_overlap() -> None:
+def test_the_darker_of_two_cells_is_seen_where_they_overlap() -> None:
     plate = np.full((4, 6, 3), 200, np.float32)
     noise = np.full((4, 6, 3), 5, np.int8)
     layers = [layer(0.5, Box(0, 0, 4, 4)), layer(0.8, Box(0, 2, 4, 2))]
     image = BLENDS["transmittance"](plate, noise, layers)
     assert image[0, 0] == pytest.approx(100)  # a cell carries its own noise
-    assert image[0, 3] == pytest.approx(80)  # 200 * .5 * .8
+    assert image[0, 3] == pytest.approx(100)  # 200 * .5, not * .8 too
+    assert (image == BLENDS["transmittance"](plate, noise, layers[::-1])).all()
     assert image[0, 5] == pytest.approx(205)  # bare slide keeps the plate's noise
 
 

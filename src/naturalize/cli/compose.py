@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,12 @@ from naturalize.cli.options import (
 )
 from naturalize.progress import bar
 
+if TYPE_CHECKING:
+    from naturalize.compose.recipe import Recipe
+
+
+DEFAULT_COUNT = 500
+
 
 def compose(
     bank: Annotated[
@@ -28,12 +34,20 @@ def compose(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder to write; must not exist yet.")
     ] = None,
-    recipe: Annotated[str, typer.Option(help="naturalize, paper, or a YAML file.")] = "naturalize",
-    count: Annotated[int, typer.Option(help="Number of composites.")] = 500,
+    recipe: Annotated[
+        str, typer.Option(help="A shipped recipe (below) or a YAML file.")
+    ] = "naturalize",
+    count: Annotated[
+        int | None,
+        typer.Option(help="Number of composites.", show_default="the recipe's own, or 500"),
+    ] = None,
     seed: Seed = 0,
     workers: Workers = 2,
     replay: Annotated[
         bool, typer.Option("--replay", help="Render composites again and compare pixels.")
+    ] = False,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Write 16 composites as one HTML page, no set.")
     ] = False,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -41,7 +55,13 @@ def compose(
 ) -> None:
     """Compose new images by a recipe; each can be rendered again from its record.
 
+    Recipes: naturalize (as on real slides, the same synthetic share for every class), balance
+    (every class brought up to the largest), paper (Algorithm 1 of Abou Ali et al. 2023) and its
+    sets paper-419-pmy, paper-1k, paper-2k, paper-balanced.
+
     Example: naturalize compose out/bank --recipe naturalize --count 500 -o out/composites
+
+    Look first: naturalize compose out/bank --recipe mine.yaml --preview -o preview.html
 
     Check: naturalize compose out/composites --replay
     """
@@ -50,18 +70,24 @@ def compose(
     from naturalize.compose.recipe import load_recipe
     from naturalize.errors import InputError
 
+    if preview and (replay or resume or count is not None):
+        raise InputError("--preview", "no --replay, --resume or --count beside it", "one")
     if replay:
         if out is not None:
             raise InputError("--out", "none beside --replay, which writes nothing", out)
         _replay(bank, as_json)
         return
     if out is None:
-        raise InputError("--out", "a folder to write", "nothing")
+        raise InputError("--out", "a file to write" if preview else "a folder to write", "nothing")
+    plan = load_recipe(recipe)
+    if preview:
+        _preview(bank, out, plan, seed, overwrite, as_json)
+        return
     made = make_composites(
         open_artefact(bank, "bank"),
         out,
-        recipe=load_recipe(recipe),
-        count=count,
+        recipe=plan,
+        count=count if count is not None or plan.tells_counts else DEFAULT_COUNT,
         seed=seed,
         workers=workers,
         if_exists=if_exists(resume, overwrite),
@@ -70,6 +96,17 @@ def compose(
     tell(made, as_json, counts_table("composites", made.summary["counts"]))
     for label in made.summary["without_cutouts"]:
         typer.echo(f"warning: no cell of class {label} could be cut out, none composed", err=True)
+
+
+def _preview(
+    bank: Path, file: Path, recipe: Recipe, seed: int, overwrite: bool, as_json: bool
+) -> None:
+    from naturalize.artefact import open_artefact
+    from naturalize.compose.preview import write_preview
+
+    source = open_artefact(bank, "bank")
+    page = write_preview(source, file, recipe=recipe, seed=seed, overwrite=overwrite, track=bar)
+    typer.echo(json.dumps({"preview": str(page)}) if as_json else str(page))
 
 
 def _replay(folder: Path, as_json: bool) -> None:

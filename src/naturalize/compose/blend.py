@@ -1,5 +1,13 @@
 """How cutouts meet the plate.
 
+================  ==================================================================================
+transmittance     the slide's light times the cell's: no edge, no donor background; the darker of
+                  two cells that overlap
+alpha             the paper's hard RGBA cut
+feather           the paper's cut with a soft rim: a seam less sharp, the donor's background in it
+poisson           seamless: the donor's gradients, tied to the slide at the end of the rim
+================  ==================================================================================
+
 Only sums, differences, products and quotients of single elements are used on floats, and powers
 through a table of whole numbers, so that every machine renders the same pixels.
 """
@@ -13,12 +21,15 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from naturalize.compose.membrane import membrane
 from naturalize.cutouts.cutout import FULL
 from naturalize.geometry import Box
 
 _STEPS = 1024
 _MAX_TRANSMITTANCE = 1.5
 _UNIT = 1 << 16
+_CLEAR = np.float32(0.92)
+"""Transmittance from which a pixel of a rim shows bare slide."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,15 +52,21 @@ Blend = Callable[[NDArray[np.float32], NDArray[np.int8], Sequence[Layer]], NDArr
 def transmittance(
     plate: NDArray[np.float32], noise: NDArray[np.int8], layers: Sequence[Layer]
 ) -> NDArray[np.float32]:
-    """Return plate times the product of all transmittances, noise only where no object lies.
+    """Return plate times the light of all objects, noise only where no object lies.
 
-    Objects carry their own noise. Overlaps darken as on a slide (Beer-Lambert). float32 (H, W, 3).
+    Objects carry their own noise. Where two absorb the darker is seen, not their product: cells
+    that overlap on a dried smear make room for each other, and their densities do not add up (real
+    overlaps: ``docs/results/compose``). float32 (H, W, 3).
     """
     light = np.ones_like(plate)
     bare = np.ones(plate.shape[:2], dtype=np.float32)
     for layer in layers:
         weight = layer.weight.astype(np.float32) / np.float32(FULL)
-        light[layer.box.slices] *= 1 + weight[..., None] * (layer.light - 1)
+        own = 1 + weight[..., None] * (layer.light - 1)
+        below = light[layer.box.slices]
+        brightening = np.maximum(np.maximum(own, below), 1)
+        np.minimum(own, below, out=below)
+        below *= brightening
         bare[layer.box.slices] *= 1 - weight
     return plate * light + noise * bare[..., None]
 
@@ -65,7 +82,48 @@ def alpha(
     return image
 
 
-BLENDS: dict[str, Blend] = {"transmittance": transmittance, "alpha": alpha}
+def feather(
+    plate: NDArray[np.float32], noise: NDArray[np.int8], layers: Sequence[Layer]
+) -> NDArray[np.float32]:
+    """Return the paper's cut with a soft rim, float32 (H, W, 3): donor pixels mixed by weight."""
+    image = plate + noise
+    for layer in layers:
+        weight = layer.weight.astype(np.float32) / np.float32(FULL)
+        below = image[layer.box.slices]
+        below += weight[..., None] * (layer.pixels - below)
+    return image
+
+
+def poisson(
+    plate: NDArray[np.float32], noise: NDArray[np.int8], layers: Sequence[Layer]
+) -> NDArray[np.float32]:
+    """Return a seamless paste, float32 (H, W, 3): the donor's gradients, the slide at the rim.
+
+    Poisson image editing (Perez et al. 2003): what donor and bare slide differ by along the end of
+    the rim is spread smoothly over the object. Nothing is tied where a neighbour lay on the donor
+    or lies on the canvas, or its stain would bleed in.
+    """
+    bare = plate + noise
+    image = bare.copy()
+    taken = np.zeros(plate.shape[:2], dtype=np.bool_)
+    for layer in layers:
+        window = layer.box.slices
+        own = layer.weight == FULL
+        region = own | ((layer.weight > 0) & ~taken[window])
+        clear = (layer.light >= _CLEAR).all(axis=2)
+        tied = region & ~own & clear & _outermost(layer.weight > 0)
+        offset = membrane(bare[window] - layer.pixels, tied, region)
+        image[window] = np.where(region[..., None], layer.pixels + offset, image[window])
+        taken[window] |= own
+    return image
+
+
+BLENDS: dict[str, Blend] = {
+    "transmittance": transmittance,
+    "alpha": alpha,
+    "feather": feather,
+    "poisson": poisson,
+}
 
 
 def change_density(
@@ -82,6 +140,13 @@ def change_density(
             steps = np.rint(np.clip(light[..., channel], 0, _MAX_TRANSMITTANCE) * _STEPS)
             changed[..., channel] = _powers(factor)[steps.astype(np.intp)]
     return changed
+
+
+def _outermost(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the pixels of ``region`` beside one that is not, or at the window's end."""
+    wide = np.pad(region, 1)
+    inner = wide[:-2, 1:-1] & wide[2:, 1:-1] & wide[1:-1, :-2] & wide[1:-1, 2:]
+    return region & ~inner
 
 
 @lru_cache(maxsize=4096)

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from functools import lru_cache, partial
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
-from naturalize.artefact import Artefact, Draft, IfExists, Request, build, open_artefact
+from naturalize.artefact import Artefact, Draft, IfExists, Request, build
 from naturalize.compose.composite_set import DONORS, TABLE
+from naturalize.compose.deal import deal_labels
+from naturalize.compose.open_bank import opened_bank, proven_bank
 from naturalize.compose.placement import draw_scene
 from naturalize.compose.recipe import Recipe
+from naturalize.compose.record import RECORDS, Record, read_records
 from naturalize.compose.render import render
-from naturalize.compose.scene import Scene
 from naturalize.cutouts.bank import CutoutBank
 from naturalize.datasets.manifest import write_table
-from naturalize.errors import InputError
 from naturalize.progress import Track, quiet
 from naturalize.seeds import child
-from naturalize.split.leak_check import check_donors
-from naturalize.split.split import RealSplit
 from naturalize.workers import run_all
 
-RECORDS = "records.jsonl"
 RECIPE = "recipe.yaml"
 CHUNK = 50
-MAX_COUNT = 10_000_000
 
 
 def make_composites(
@@ -34,7 +30,7 @@ def make_composites(
     out: Path,
     *,
     recipe: Recipe,
-    count: int,
+    count: int | None = None,
     seed: int = 0,
     workers: int = 1,
     if_exists: IfExists = "refuse",
@@ -42,16 +38,15 @@ def make_composites(
 ) -> Artefact:
     """Write a ``composites`` artefact of ``count`` images made by ``recipe`` from ``bank``.
 
+    ``count`` may be left out where the recipe says how many each class gets.
+
     The bank is first proven to hold train images of its split only, or :class:`LeakError` raised.
     Image i depends on the bank, the recipe, the seed and i alone: any number of workers and any
     interruption give the same folder.
     """
-    if not 1 <= count <= MAX_COUNT:
-        raise InputError("--count", f"1 to {MAX_COUNT:,}", count)
-    loaded = CutoutBank.load(bank)
-    donors = ((row.sample_id, row.sha256) for row in loaded.donors)
-    check_donors(RealSplit.load(bank.input("split")), donors, what=f"bank {bank.path}")
+    loaded = proven_bank(bank)
     labels = deal_labels(recipe, loaded, count)
+    count = len(labels)
 
     def write(draft: Draft) -> None:
         draft.write(RECIPE, recipe.yaml())
@@ -60,42 +55,20 @@ def make_composites(
         done = run_all(work, chunks, workers=workers)
         what = f"compose ({CHUNK} images a step)"
         records = [line for text in track(done, len(chunks), what) for line in text.splitlines()]
-        _write_tables(draft, [json.loads(line) for line in records], loaded)
+        _write_tables(draft, [Record.model_validate_json(line) for line in records], loaded)
 
     parameters = {"recipe": recipe.model_dump(mode="json"), "count": count}
     request = Request("composites", parameters, {"bank": bank}, seed)
     return build(out, request, write, if_exists=if_exists)
 
 
-def deal_labels(recipe: Recipe, bank: CutoutBank, count: int) -> tuple[str, ...]:
-    """Return the class of each of ``count`` composites, in class order.
-
-    ``share: same`` deals them as the donors' images are, ``share: equal`` the same number to each
-    class. Classes without a subject in the bank get none.
-    """
-    wanted = bank.classes if recipe.classes == "all" else recipe.classes
-    unknown = sorted(set(wanted) - set(bank.classes))
-    if unknown:
-        raise InputError(
-            f"recipe {recipe.name}, classes", ", ".join(bank.classes), ", ".join(unknown)
-        )
-    able = [label for label in wanted if bank.subjects(label)]
-    if not able:
-        raise InputError(f"recipe {recipe.name}, classes", "classes with cutouts", "none")
-    images = Counter(row.label for row in bank.donors)
-    weight = {label: images[label] if recipe.share == "same" else 1 for label in able}
-    return tuple(label for label, n in _apportion(weight, count).items() for _ in range(n))
-
-
 def replay(composites: Artefact) -> Iterator[tuple[str, bool]]:
     """Render every composite again from its record; yield its file and whether pixels agree."""
     bank = CutoutBank.load(composites.input("bank"))
     recipe = Recipe.model_validate(composites.manifest["parameters"]["recipe"])
-    for line in (composites.path / RECORDS).read_text(encoding="utf-8").splitlines():
-        record = json.loads(line)
-        scene = Scene.model_validate(record["scene"])
-        again = render(scene, bank, recipe).pixels_sha256()
-        yield record["file"], again == record["pixels_sha256"]
+    for record in read_records(composites):
+        again = render(record.scene, bank, recipe).pixels_sha256()
+        yield record.file, again == record.pixels_sha256
 
 
 def _compose_chunk(
@@ -109,7 +82,7 @@ def _compose_chunk(
     """Compose the images of one chunk unless an interrupted run did; return their records."""
 
     def work() -> str:
-        bank = _bank(artefact)
+        bank = opened_bank(artefact)
         return "".join(_compose_one(bank, recipe, labels[i], seed, draft, i) for i in indices)
 
     return Draft(draft).remember(f"records-{indices[0]}.jsonl", work)
@@ -122,34 +95,18 @@ def _compose_one(
     composite = render(scene, bank, recipe)
     file = f"images/{label}/{label}_{index:06d}.jpg"
     Draft(draft).write(file, composite.jpeg)
-    record = {
-        "file": file,
-        "index": index,
-        "pixels_sha256": composite.pixels_sha256(),
-        "scene": scene.model_dump(mode="json"),
-    }
-    return json.dumps(record, separators=(",", ":")) + "\n"
+    digest = composite.pixels_sha256()
+    return Record(file=file, index=index, pixels_sha256=digest, scene=scene).line()
 
 
-@lru_cache(maxsize=1)
-def _bank_of(path: Path, bank_id: str) -> CutoutBank:
-    return CutoutBank.load(open_artefact(path, "bank"))
-
-
-def _bank(artefact: Artefact) -> CutoutBank:
-    """Open a bank once a process."""
-    return _bank_of(artefact.path, artefact.id)
-
-
-def _write_tables(draft: Draft, records: list[dict[str, object]], bank: CutoutBank) -> None:
-    scenes = [Scene.model_validate(record["scene"]) for record in records]
+def _write_tables(draft: Draft, records: list[Record], bank: CutoutBank) -> None:
+    scenes = [record.scene for record in records]
     donors = {scene.plate for scene in scenes}
     for scene in scenes:
         donors |= {bank.by_id[p.cutout].sample_id for p in scene.placements}
-    lines = "".join(json.dumps(r, separators=(",", ":")) + "\n" for r in records)
-    draft.write(RECORDS, lines)
-    rows = zip((r["file"] for r in records), scenes, strict=True)
-    draft.write(TABLE, write_table(["file", "label"], ((f, s.label) for f, s in rows)))
+    draft.write(RECORDS, "".join(record.line() for record in records))
+    rows = ((record.file, record.scene.label) for record in records)
+    draft.write(TABLE, write_table(["file", "label"], rows))
     used = sorted(donors)
     shas = [(name, bank.donor_by_id[name].sha256) for name in used]
     draft.write(DONORS, write_table(["sample_id", "sha256"], shas))
@@ -167,14 +124,3 @@ def _write_tables(draft: Draft, records: list[dict[str, object]], bank: CutoutBa
         without_cutouts=[label for label in bank.classes if not bank.subjects(label)],
         split_id=bank.split_id,
     )
-
-
-def _apportion(weights: Mapping[str, int], count: int) -> dict[str, int]:
-    """Deal ``count`` out in proportion to ``weights`` by largest remainder."""
-    total = sum(weights.values())
-    exact = {label: count * weight / total for label, weight in weights.items()}
-    dealt = {label: int(share) for label, share in exact.items()}
-    order = sorted(exact, key=lambda label: (dealt[label] - exact[label], label))
-    for label in order[: count - sum(dealt.values())]:
-        dealt[label] += 1
-    return dealt

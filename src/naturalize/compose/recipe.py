@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from naturalize.errors import InputError
 from naturalize.images import Chroma
 
 Observed = Literal["as observed"]
 Count = Annotated[int, Field(ge=0, le=500)]
+Number = Annotated[int, Field(ge=0, le=1_000_000)]
 Side = Annotated[int, Field(ge=32, le=8192)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -39,8 +40,12 @@ class Encode(_Part):
 class Recipe(_Part):
     """How to make composites.
 
-    ``classes`` are the classes to compose, or all; ``share`` deals the images out as the train
-    images are (``"same"``: the same synthetic share for every class) or equally (``"equal"``).
+    ``blend`` is how cutouts meet the slide, see :mod:`naturalize.compose.blend`; the same scene is
+    drawn under any. ``classes`` are the classes to compose, or all; ``share`` deals the images out
+    as the train images are (``"same"``: the same synthetic share for every class) or equally
+    (``"equal"``). A recipe may say itself how many each class gets: ``counts`` names classes and
+    numbers, ``fill_to`` brings every class up to so many images, train images counted in, or up to
+    the ``"largest"`` class; no class is cut down.
     ``red_cells`` and ``platelets`` are numbers, (low, high) ranges or as observed in the bank;
     ``jitter`` moves the subject off the centre as observed, or not. ``collision`` works on masks or
     on boxes (the paper's); ``overlap`` is the share of a red cell that may lie on others;
@@ -53,9 +58,11 @@ class Recipe(_Part):
     """
 
     name: str
-    blend: Literal["transmittance", "alpha"] = "transmittance"
+    blend: Literal["transmittance", "alpha", "feather", "poisson"] = "transmittance"
     classes: Literal["all"] | tuple[str, ...] = "all"
     share: Literal["same", "equal"] = "same"
+    counts: dict[str, Number] | None = None
+    fill_to: Annotated[int, Field(ge=1)] | Literal["largest"] | None = None
     canvas: Observed | tuple[Side, Side] = "as observed"
     red_cells: Observed | Count | tuple[Count, Count] = "as observed"
     platelets: Observed | Count | tuple[Count, Count] = "as observed"
@@ -75,6 +82,17 @@ class Recipe(_Part):
         if isinstance(value, tuple) and value[0] > value[1]:
             raise ValueError("a range goes from low to high")
         return value
+
+    @model_validator(mode="after")
+    def _one_way_to_count(self) -> Recipe:
+        if self.counts is not None and (self.fill_to is not None or self.classes != "all"):
+            raise ValueError("counts stands alone, without classes or fill_to")
+        return self
+
+    @property
+    def tells_counts(self) -> bool:
+        """Whether the recipe itself says how many composites each class gets."""
+        return self.counts is not None or self.fill_to is not None
 
     def yaml(self) -> str:
         """Return the recipe as YAML that :func:`load_recipe` reads back."""

@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.compose.blend import BLENDS, Layer, change_density
-from naturalize.compose.placement import inside, orient
+from naturalize.compose.objects import label_map, visible, visible_box
 from naturalize.compose.recipe import Encode, Recipe
 from naturalize.compose.scene import Placement, Scene
 from naturalize.cutouts.bank import CutoutBank
 from naturalize.cutouts.cutout import FULL
-from naturalize.geometry import Box
 from naturalize.images import Rgb, decode, encode_jpeg
 from naturalize.seeds import child
 
@@ -48,7 +47,8 @@ def render(scene: Scene, bank: CutoutBank, recipe: Recipe) -> Composite:
     blended = BLENDS[recipe.blend](canvas, noise, layers)
     pixels = np.rint(np.clip(blended, 0, 255)).astype(np.uint8)
     jpeg = _encode(pixels, recipe.encode)
-    return Composite(scene, decode(jpeg), jpeg, _label_map(layers, canvas.shape))
+    own = ((layer.box, layer.weight == FULL) for layer in layers)
+    return Composite(scene, decode(jpeg), jpeg, label_map(canvas.shape, own))
 
 
 def _layer(placement: Placement, bank: CutoutBank, shape: tuple[int, ...]) -> Layer:
@@ -58,23 +58,12 @@ def _layer(placement: Placement, bank: CutoutBank, shape: tuple[int, ...]) -> La
     own_plate = cutout.surface.evaluate_box(cutout.box, *cutout.donor_px)
     unchanged = placement.density == (1.0, 1.0, 1.0)
     pixels = cutout.pixels.astype(np.float32) if unchanged else own_plate * light
-    weight = orient(cutout.weight, placement.turns, placement.flip)
-    box = Box(placement.top, placement.left, *weight.shape)
-    seen = box.clipped(shape[0], shape[1])
-    part = inside(box, seen)
     return Layer(
-        box=seen,
-        light=orient(light, placement.turns, placement.flip)[part],
-        pixels=orient(pixels, placement.turns, placement.flip)[part],
-        weight=weight[part],
+        box=visible_box(placement, cutout.weight.shape, shape),
+        light=visible(placement, light, shape),
+        pixels=visible(placement, pixels, shape),
+        weight=visible(placement, cutout.weight, shape),
     )
-
-
-def _label_map(layers: list[Layer], shape: tuple[int, ...]) -> NDArray[np.uint16]:
-    labels = np.zeros(shape[:2], dtype=np.uint16)
-    for number, layer in enumerate(layers, start=1):
-        labels[layer.box.slices][layer.weight == FULL] = number
-    return labels
 
 
 def _encode(pixels: Rgb, encode: Encode) -> bytes:

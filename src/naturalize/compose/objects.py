@@ -1,0 +1,107 @@
+"""Which pixels of a composite show which object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from naturalize.compose.placement import inside, orient
+from naturalize.compose.scene import Placement, Scene
+from naturalize.cutouts.bank import CutoutBank
+from naturalize.geometry import Box
+from naturalize.segment import Kind
+
+A = TypeVar("A", bound=np.generic)
+Part = tuple[Box, NDArray[np.bool_]]
+"""Where an object lies on the canvas, and its own pixels there, bool of the box's shape."""
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedObject:
+    """One object of a composite as far as it is seen.
+
+    ``number`` counts placements from 1: of two objects that overlap, the one with the larger number
+    lies on top. ``category`` is the class of the image's subject, else the kind. ``pixels`` is bool
+    of the shape of ``box``, which fits them closely.
+    """
+
+    number: int
+    cutout: str
+    kind: Kind
+    category: str
+    box: Box
+    pixels: NDArray[np.bool_]
+
+
+def label_map(shape: tuple[int, ...], parts: Iterable[Part]) -> NDArray[np.uint16]:
+    """Return uint16 (H, W): 0 bare slide, n the pixels of part n, a later part above earlier ones.
+
+    >>> own = np.ones((1, 2), dtype=bool)
+    >>> label_map((1, 4), [(Box(0, 0, 1, 2), own), (Box(0, 1, 1, 2), own)]).tolist()
+    [[1, 2, 2, 0]]
+    """
+    labels = np.zeros(shape[:2], dtype=np.uint16)
+    for number, (box, own) in enumerate(parts, start=1):
+        labels[box.slices][own] = number
+    return labels
+
+
+def visible_box(placement: Placement, shape: tuple[int, ...], canvas: tuple[int, ...]) -> Box:
+    """Return the part of a ``canvas`` that a placed cutout of ``shape`` covers; may be empty."""
+    return _whole_box(placement, shape).clipped(canvas[0], canvas[1])
+
+
+def visible(placement: Placement, array: NDArray[A], canvas: tuple[int, ...]) -> NDArray[A]:
+    """Return an array (h, w, ...) of a cutout as placed: oriented, cut to :func:`visible_box`."""
+    box = _whole_box(placement, array.shape)
+    oriented = orient(array, placement.turns, placement.flip)
+    return oriented[inside(box, box.clipped(canvas[0], canvas[1]))]
+
+
+def _whole_box(placement: Placement, shape: tuple[int, ...]) -> Box:
+    height_px, width_px = shape[:2] if placement.turns % 2 == 0 else shape[1::-1]
+    return Box(placement.top, placement.left, height_px, width_px)
+
+
+def placed_objects(
+    scene: Scene, bank: CutoutBank, *, disjoint: bool
+) -> tuple[tuple[PlacedObject, ...], NDArray[np.uint16]]:
+    """Return the objects of a scene that are seen, and its label map.
+
+    ``disjoint`` gives each pixel to the object on top; otherwise one seen through another keeps
+    its pixels, as in transmitted light.
+    """
+    shape = (scene.height_px, scene.width_px)
+    parts: list[Part] = []
+    for placement in scene.placements:
+        mask = bank.cutout(placement.cutout).mask
+        box = visible_box(placement, mask.shape, shape)
+        parts.append((box, visible(placement, mask, shape)))
+    labels = label_map(shape, parts)
+    found = []
+    for number, (placement, (box, own)) in enumerate(
+        zip(scene.placements, parts, strict=True), start=1
+    ):
+        pixels = own & (labels[box.slices] == number) if disjoint else own
+        if pixels.any():
+            row = bank.by_id[placement.cutout]
+            seen = _fitted(box, pixels)
+            found.append(PlacedObject(number, row.id, row.kind, row.label or row.kind, *seen))
+    return tuple(found), labels
+
+
+def _fitted(box: Box, pixels: NDArray[np.bool_]) -> Part:
+    """Return the smallest box around the pixels, and the pixels in it."""
+    rows, columns = (np.flatnonzero(pixels.any(axis=axis)) for axis in (1, 0))
+    close = Box(
+        int(rows[0]),
+        int(columns[0]),
+        int(rows[-1] - rows[0]) + 1,
+        int(columns[-1] - columns[0]) + 1,
+    )
+    on_canvas = Box(box.top + close.top, box.left + close.left, close.height, close.width)
+    return on_canvas, pixels[close.slices]
