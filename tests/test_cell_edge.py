@@ -64,6 +64,21 @@ def test_a_hair_is_cut_and_a_corner_is_kept() -> None:
     assert iou(mask, cell) > 0.93
 
 
+@pytest.mark.parametrize("shown", [0.6, 0.85])
+def test_a_cell_that_the_border_cuts_reaches_it_along_all_its_chord(shown: float) -> None:
+    light, truth = drawn(45, CYTOPLASM), distance(CENTRE) < 45
+    light[distance(CENTRE) < 28] = NUCLEUS
+    end = round(CENTRE[1] - 45 + 2 * 45 * shown)
+    for centre in ((40, 40), (260, 40), (40, 140), (260, 140)):
+        light[distance(centre) < RED] = RED_CELL
+    noise = np.random.default_rng(0).normal(0, 1.0, light.shape)
+    whole = np.clip(SLIDE * light + noise, 0, 255).astype(np.uint8)
+    found = Smear().segment(np.ascontiguousarray(whole[:, :end]))
+    mask = next(m for m in found if m.kind == "WBC")
+    assert iou(mask, truth[:, :end]) > 0.93
+    assert mask.to_image((SIDE, end))[:, -1].sum() > 0.9 * truth[:, end - 1].sum()
+
+
 def test_pale_cytoplasm_with_an_edge_belongs_to_the_cell() -> None:
     light = drawn(48, PINK)
     light[distance((150, 160)) < 24] = NUCLEUS

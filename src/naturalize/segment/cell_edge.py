@@ -29,6 +29,7 @@ _MOVE_COST = 1.0
 _CONTACT = 1.5
 _SLANT = 0.6
 _INSET_PX = 0.25
+_BEYOND = 0.5
 
 
 def settle_edge(
@@ -42,8 +43,25 @@ def settle_edge(
 
     All masks are bool (height, width) of a window around the cell; ``taken`` is what belongs to
     others, ``diameter_px`` the diameter of a red cell. Where the cell touches another one the
-    outline stays.
+    outline stays. A side of the window that the cell touches is the image's own: the cell goes on
+    beyond it.
     """
+    if not any(side.any() for side in (cell[0], cell[-1], cell[:, 0], cell[:, -1])):
+        return _settled(cell, nucleus, taken, stain, diameter_px)
+    beyond = round(_BEYOND * diameter_px)
+    cell, nucleus, taken = (np.pad(mask, beyond, mode="edge") for mask in (cell, nucleus, taken))
+    whole = _settled(cell, nucleus, taken, stain.continued(beyond), diameter_px)
+    return whole[beyond:-beyond, beyond:-beyond]
+
+
+def _settled(
+    cell: NDArray[np.bool_],
+    nucleus: NDArray[np.bool_],
+    taken: NDArray[np.bool_],
+    stain: Stain,
+    diameter_px: float,
+) -> NDArray[np.bool_]:
+    """Return a cell that lies wholly inside the window up to its visible edge."""
     hair = _HAIR * diameter_px
     body = _without_hairs(cell | nucleus, nucleus, hair)
     step = diameter_px / _DEPTHS_PER_DIAMETER

@@ -56,6 +56,17 @@ class Stain:
             faint=self.faint[place],
         )
 
+    def continued(self, beyond_px: int) -> Stain:
+        """Return it with its border repeated ``beyond_px`` pixels outwards."""
+        around = (beyond_px, beyond_px)
+        return replace(
+            self,
+            density=np.pad(self.density, (around, around, (0, 0)), mode="edge"),
+            foreground=np.pad(self.foreground, around, mode="edge"),
+            purple=np.pad(self.purple, around, mode="edge"),
+            faint=np.pad(self.faint, around, mode="edge"),
+        )
+
     @property
     def deepest(self) -> NDArray[np.float32]:
         """The density of each pixel in the channel in which it absorbs most."""
