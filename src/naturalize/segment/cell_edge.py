@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.segment.outline import best_closed_path, sampled
-from naturalize.segment.regions import fill_holes, inner_distance, label_areas
+from naturalize.segment.regions import fill_holes, inner_distance, label_areas, reached
 from naturalize.segment.stain import Stain
 
 _DEPTHS_PER_DIAMETER = 60
@@ -72,8 +72,8 @@ def _without_hairs(
     where it grows out: corners do. The image's sides cut off none.
     """
     frame = round(width_px)
-    reach = inner_distance(np.pad(pixels, frame, mode="edge")) > width_px / 2
-    opened = (inner_distance(~reach) < width_px / 2)[frame:-frame, frame:-frame] & pixels
+    framed = np.pad(pixels, frame, mode="edge")
+    opened = reached(framed, width_px)[frame:-frame, frame:-frame] & pixels
     main = _holding(opened, nucleus)
     labels, areas = label_areas(pixels & ~main)
     near = cv2.dilate(main.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0

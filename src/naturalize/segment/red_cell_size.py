@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.segment.edges import Edges, outline_edges, votes
-from naturalize.segment.regions import inner_distance, label_regions, shrunk
+from naturalize.segment.regions import inner_distance, label_areas, label_regions, shrunk
 
 _ROUND_ASPECT = 1.35
 _ROUND_EXTENT = (0.68, 0.86)
@@ -139,8 +139,7 @@ def _round_diameters(filled: NDArray[np.bool_], nuclear: NDArray[np.bool_]) -> N
 
 def _nuclear_scale(nuclear: NDArray[np.bool_]) -> float:
     """Return the red cell diameter at which the largest nucleus would have its usual size."""
-    _, stats = label_regions(nuclear)
-    largest = stats[1:, cv2.CC_STAT_AREA].max(initial=0)
+    largest = label_areas(nuclear)[1][1:].max(initial=0)
     return float(2 * np.sqrt(largest / np.pi / _NUCLEUS_AREAS))
 
 
