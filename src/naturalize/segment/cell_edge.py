@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.segment.outline import best_closed_path, sampled
-from naturalize.segment.regions import fill_holes, inner_distance, label_areas, reached
+from naturalize.segment.regions import (
+    bounds,
+    fill_holes,
+    inner_distance,
+    label_areas,
+    reached,
+    widened,
+)
 from naturalize.segment.stain import Stain
 
 _DEPTHS_PER_DIAMETER = 60
@@ -71,6 +78,8 @@ def _without_hairs(
     What a disc of ``width_px`` does not reach stays only where it is no longer than it is broad
     where it grows out: corners do. The image's sides cut off none.
     """
+    here, shape = bounds(pixels | nucleus), pixels.shape
+    pixels, nucleus = pixels[here], nucleus[here]
     frame = round(width_px)
     framed = np.pad(pixels, frame, mode="edge")
     opened = reached(framed, width_px)[frame:-frame, frame:-frame] & pixels
@@ -80,7 +89,7 @@ def _without_hairs(
     contact = np.bincount(labels[near & pixels & ~main], minlength=len(areas))
     corners = areas <= _CORNER * contact**2
     corners[0] = False
-    return fill_holes(main | np.take(corners, labels))
+    return widened(fill_holes(main | np.take(corners, labels)), here, shape)
 
 
 def _holding(pixels: NDArray[np.bool_], nucleus: NDArray[np.bool_]) -> NDArray[np.bool_]:

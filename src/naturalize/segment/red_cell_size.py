@@ -117,11 +117,9 @@ def _meeting_diameter(edges: Edges, scale: float, shape: tuple[int, ...]) -> tup
     diameters = np.geomspace(low, high, _STEPS)
     agreement = []
     for diameter in diameters:
-        agreed = votes(edges, diameter / 2, high / 2, size, pixel, _BLUR)
-        aim = (edges.points + edges.inward * np.float32(diameter / 2) + high / 2) / pixel
-        cells = np.floor(aim).astype(np.int64)
+        agreed, places = votes(edges, diameter / 2, high / 2, size, pixel, _BLUR)
         own = 1 / (np.pi * diameter)
-        agreement.append(float(agreed[cells[:, 0], cells[:, 1]].mean()) - own)
+        agreement.append(float(np.take(agreed, places).mean()) - own)
     smooth = np.convolve(np.pad(agreement, 1, mode="edge"), _SMOOTH, mode="valid")
     expected = np.exp(-0.5 * (np.log(diameters / scale) / _DOUBT) ** 2)
     best = int(np.argmax(smooth * expected))

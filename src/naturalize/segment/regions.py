@@ -58,7 +58,7 @@ def label_regions(
     )
     stats[1:, :2] += (columns.start, rows.start)
     stats[0] = 0, 0, pixels.shape[1], len(pixels), pixels.size - stats[1:, cv2.CC_STAT_AREA].sum()
-    return _widened(part, here, pixels.shape), np.asarray(stats, dtype=np.int32)
+    return widened(part, here, pixels.shape), np.asarray(stats, dtype=np.int32)
 
 
 def label_areas(
@@ -72,10 +72,10 @@ def label_areas(
     _, part = cv2.connectedComponents(pixels[here].view(np.uint8), connectivity=connectivity)
     areas = np.bincount(part.ravel(), minlength=1)
     areas[0] += pixels.size - part.size
-    return _widened(part, here, pixels.shape), areas
+    return widened(part, here, pixels.shape), areas
 
 
-def _widened(part: NDArray[T], here: tuple[slice, slice], shape: tuple[int, ...]) -> NDArray[T]:
+def widened(part: NDArray[T], here: tuple[slice, slice], shape: tuple[int, ...]) -> NDArray[T]:
     """Return ``part``, which lies ``here``, with zeros around it: an image of ``shape``."""
     if part.shape == shape:
         return part
@@ -118,7 +118,7 @@ def inner_distance(pixels: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return each pixel's distance in pixels to the nearest one outside the mask, 0 outside."""
     here = bounds(pixels)
     part = cv2.distanceTransform(pixels[here].view(np.uint8), cv2.DIST_L2, 5)
-    return _widened(part, here, pixels.shape)
+    return widened(part, here, pixels.shape)
 
 
 def near(pixels: NDArray[np.bool_], distance_px: float) -> NDArray[np.bool_]:
@@ -126,7 +126,7 @@ def near(pixels: NDArray[np.bool_], distance_px: float) -> NDArray[np.bool_]:
     here = bounds(pixels, int(distance_px) + 1)
     if not pixels[here].any():
         return np.zeros_like(pixels)
-    return _widened(inner_distance(~pixels[here]) < distance_px, here, pixels.shape)
+    return widened(inner_distance(~pixels[here]) < distance_px, here, pixels.shape)
 
 
 def reached(pixels: NDArray[np.bool_], width_px: float) -> NDArray[np.bool_]:
