@@ -189,7 +189,7 @@ def test_votes_meet_in_the_centre_with_the_share_of_the_circle_that_is_seen() ->
     half = np.indices(share.shape)[0] < 150
     for free, expected in ((np.ones(share.shape, np.bool_), 1.0), (half, 0.5)):
         edges = outline_edges(share, free, 2.0)
-        seen = votes(edges, 40, 0, (150, 150), 2.0, 0.2)
+        seen, _ = votes(edges, 40, 0, (150, 150), 2.0, 0.2)
         assert np.abs(np.array(np.unravel_index(seen.argmax(), seen.shape)) - 75).max() <= 2
         assert expected * 0.7 < seen.max() < expected * 1.3
 

@@ -113,7 +113,7 @@ def find_slide(rgb: Rgb) -> tuple[NDArray[np.bool_], PlateSurface]:
     for _ in range(2):
         surface = fit_plate(small, seed)
         off = _distance(small, surface)
-        allowed = _tolerance(off[seed][::_EVERY])
+        allowed = _tolerance(off.reshape(-1, 3)[np.flatnonzero(seed)[::_EVERY]])
         seed = _all_within(off, allowed)
         if np.count_nonzero(seed) < _MIN_SLIDE_SHARE * seed.size:
             return nothing

@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.segment.outline import best_closed_path, sampled
-from naturalize.segment.regions import fill_holes, inner_distance, label_areas
+from naturalize.segment.regions import (
+    bounds,
+    fill_holes,
+    inner_distance,
+    label_areas,
+    reached,
+    widened,
+)
 from naturalize.segment.stain import Stain
 
 _DEPTHS_PER_DIAMETER = 60
@@ -89,16 +96,18 @@ def _without_hairs(
     What a disc of ``width_px`` does not reach stays only where it is no longer than it is broad
     where it grows out: corners do. The image's sides cut off none.
     """
+    here, shape = bounds(pixels | nucleus), pixels.shape
+    pixels, nucleus = pixels[here], nucleus[here]
     frame = round(width_px)
-    reach = inner_distance(np.pad(pixels, frame, mode="edge")) > width_px / 2
-    opened = (inner_distance(~reach) < width_px / 2)[frame:-frame, frame:-frame] & pixels
+    framed = np.pad(pixels, frame, mode="edge")
+    opened = reached(framed, width_px)[frame:-frame, frame:-frame] & pixels
     main = _holding(opened, nucleus)
     labels, areas = label_areas(pixels & ~main)
     near = cv2.dilate(main.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     contact = np.bincount(labels[near & pixels & ~main], minlength=len(areas))
     corners = areas <= _CORNER * contact**2
     corners[0] = False
-    return fill_holes(main | np.take(corners, labels))
+    return widened(fill_holes(main | np.take(corners, labels)), here, shape)
 
 
 def _holding(pixels: NDArray[np.bool_], nucleus: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from naturalize.segment.cell_edge import settle_edge
 from naturalize.segment.cytoplasm import UNDECIDED, Likeness
 from naturalize.segment.pallor import fill_pallor
-from naturalize.segment.regions import inner_distance, label_areas
+from naturalize.segment.regions import inner_distance, label_areas, reached
 from naturalize.segment.smeared_stain import burst_core
 from naturalize.segment.stain import Stain
 
@@ -41,8 +41,8 @@ def take_rest(
     free = stain.faint & ~cell & ~taken
     solid = fill_pallor(free | cell, diameter_px) & ~cell & ~taken
     width = _THICK * diameter_px
-    thick = _opened(solid, width)
-    tails = _tails(_opened(solid & _bluish(stain, diameter_px), width), cell, stain, colour)
+    thick = reached(solid, width)
+    tails = _tails(reached(solid & _bluish(stain, diameter_px), width), cell, stain, colour)
     tails |= _crescents(thick & ~tails, cell, stain, colour, diameter_px)
     own = cell | tails
     to_cell = inner_distance(~own)
@@ -51,12 +51,6 @@ def take_rest(
     whole = settle_edge(own | slivers, nucleus, taken, stain, diameter_px)
     core = burst_core(whole, nucleus, stain, diameter_px)
     return whole if core is None else settle_edge(core, nucleus, taken, stain, diameter_px)
-
-
-def _opened(pixels: NDArray[np.bool_], width_px: float) -> NDArray[np.bool_]:
-    """Return the part of ``pixels`` that a disc of ``width_px`` reaches."""
-    reach = inner_distance(pixels) > width_px / 2
-    return inner_distance(~reach) < width_px / 2
 
 
 def _bluish(stain: Stain, diameter_px: float) -> NDArray[np.bool_]:

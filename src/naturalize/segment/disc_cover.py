@@ -97,7 +97,7 @@ def _voted(edges: Edges, diameter_px: float, shape: tuple[int, ...], scale: floa
         int((shape[1] + 2 * margin) / scale) + 2,
     )
     radii = np.array(_RADII, dtype=np.float32) * np.float32(diameter_px)
-    maps = np.stack([votes(edges, float(r), margin, size, scale, _BLUR) for r in radii])
+    maps = np.stack([votes(edges, float(r), margin, size, scale, _BLUR)[0] for r in radii])
     best = maps.max(axis=0)
     side = round(_APART * diameter_px / scale) | 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))

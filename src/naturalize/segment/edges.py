@@ -82,13 +82,13 @@ def density_edges(
 
 def votes(
     edges: Edges, radius_px: float, origin: float, shape: tuple[int, int], scale: float, blur: float
-) -> NDArray[np.float32]:
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return the share of a circle of ``radius_px`` whose edge points towards each place.
 
     Each edge votes for the point that lies one radius inward of it (Loy and Zelinsky, "Fast radial
     symmetry for detecting points of interest", PAMI 25, 2003). The map has ``shape`` pixels of
     ``scale`` px and starts ``origin`` px before the image's; votes within ``blur`` radii of each
-    other count as one.
+    other count as one. The second answer tells where on the map, flattened, each edge votes.
     """
     aim = (edges.points + edges.inward * np.float32(radius_px) + np.float32(origin)) / scale
     cells = np.floor(aim).astype(np.int64)
@@ -96,7 +96,7 @@ def votes(
     total = np.bincount(flat, weights=edges.weight, minlength=shape[0] * shape[1])
     sigma = blur * radius_px / scale
     smooth = _smoothed(total.reshape(shape).astype(np.float32), sigma)
-    return smooth * np.float32(sigma * sigma / radius_px)
+    return smooth * np.float32(sigma * sigma / radius_px), flat
 
 
 def _smoothed(values: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from naturalize.segment.regions import cut_by_border, label_areas, label_regions
+from naturalize.segment.regions import bounds, cut_by_border, label_areas, label_regions
 
 _USUAL_AREA = 1.8
 _LONE = 4.5
@@ -39,6 +39,7 @@ def _lone_cells(foreground: NDArray[np.bool_], nuclear: NDArray[np.bool_]) -> ND
 
 def _usual_diameter(nuclear: NDArray[np.bool_]) -> float:
     """Return the diameter at which the largest nucleus, lobes together, has its usual size."""
+    nuclear = nuclear[bounds(nuclear)]
     _, areas = label_areas(nuclear)
     lobe = 2 * (areas[1:].max() / np.pi) ** 0.5
     side = max(3, round(0.4 * lobe)) | 1

@@ -10,7 +10,7 @@ from naturalize.segment.cell_rest import take_rest
 from naturalize.segment.cytoplasm import Likeness, learn_likeness
 from naturalize.segment.nucleus import PurpleParts
 from naturalize.segment.outline import outline_cell
-from naturalize.segment.regions import find_boxes, inner_distance, solidity
+from naturalize.segment.regions import find_boxes, inner_distance, near, solidity
 from naturalize.segment.stain import Stain
 
 _SURROUNDINGS = 0.5
@@ -72,8 +72,7 @@ def _complete(
     """Give cell ``number`` the rest that the curve around its nucleus left; changes ``cells``."""
     own = cells == number
     taken = parts.others | ((cells > 0) & ~own)
-    if parts.others.any():
-        taken |= (inner_distance(~parts.others) < _PLATELET_RIM * diameter_px) & ~own
+    taken |= near(parts.others, _PLATELET_RIM * diameter_px) & ~own
     whole = take_rest(own, parts.nuclei == number, taken, stain, colour, diameter_px)
     cells[own] = 0
     cells[whole] = number

@@ -63,8 +63,7 @@ def find_nuclei(stain: Stain, nuclear: NDArray[np.bool_], diameter_px: float) ->
     that of a red cell.
     """
     parts = _solid_parts(
-        _without_cytoplasm(nuclear, stain.density[..., 1].clip(max=_BLACK), diameter_px),
-        diameter_px,
+        _without_cytoplasm(nuclear, stain.density[..., 1], diameter_px), diameter_px
     )
     labels, areas = label_areas(parts)
     places = {i: box for i, box in enumerate(find_boxes(labels), start=1) if box is not None}
@@ -97,7 +96,7 @@ def _without_cytoplasm(
         if areas[number] < 0.1 * diameter_px**2:
             continue
         part = labels[box] == number
-        values = _smoothed(green[box], part, _GRAIN * diameter_px)[part]
+        values = _smoothed(np.minimum(green[box], _BLACK), part, _GRAIN * diameter_px)[part]
         pale = values <= _otsu(values)
         if 0.05 < pale.mean() < 0.9 and _is_cytoplasm(values[pale], values[~pale]):
             kept[box][part] = ~pale

@@ -57,23 +57,22 @@ def best_closed_path(gain: NDArray[np.float32]) -> NDArray[np.int64]:
     runs around twice, so that its middle round closes.
     """
     n_directions, n_radii = gain.shape
-    offsets = np.arange(-_MAX_TURN, _MAX_TURN + 1)
-    cost = (_TURN_COST * np.abs(offsets)).astype(np.float32)
+    turns = 2 * n_directions
+    cost = (_TURN_COST * np.abs(np.arange(-_MAX_TURN, _MAX_TURN + 1))).astype(np.float32)[:, None]
     padded = np.full(n_radii + 2 * _MAX_TURN, -np.inf, dtype=np.float32)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, len(offsets))
-    best = gain[0].astype(np.float32)
-    came = np.empty((2 * n_directions, n_radii), dtype=np.int64)
-    positions = np.arange(n_radii)
-    for turn in range(1, 2 * n_directions):
-        padded[_MAX_TURN:-_MAX_TURN] = best
-        options = windows - cost
-        choice = options.argmax(axis=1)
-        came[turn] = positions + offsets[choice]
-        best = options[positions, choice] + gain[turn % n_directions]
-    path = np.empty(2 * n_directions, dtype=np.int64)
-    path[-1] = int(best.argmax())
-    for turn in range(2 * n_directions - 1, 0, -1):
-        path[turn - 1] = came[turn, path[turn]]
+    before = np.lib.stride_tricks.sliding_window_view(padded, n_radii)
+    best = padded[_MAX_TURN:-_MAX_TURN]
+    best[:] = gain[0]
+    options = np.empty((turns, len(cost), n_radii), dtype=np.float32)
+    for turn in range(1, turns):
+        np.subtract(before, cost, out=options[turn])
+        np.maximum.reduce(options[turn], axis=0, out=best)
+        best += gain[turn % n_directions]
+    path = np.empty(turns, dtype=np.int64)
+    path[-1] = radius = int(best.argmax())
+    for turn in range(turns - 1, 0, -1):
+        radius += int(options[turn, :, radius].argmax()) - _MAX_TURN
+        path[turn - 1] = radius
     middle = n_directions // 2
     return np.roll(path[middle : middle + n_directions], middle)
 

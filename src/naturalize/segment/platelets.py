@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.geometry import Box
-from naturalize.segment.regions import fill_holes, inner_distance, label_regions, solidity
+from naturalize.segment.regions import fill_holes, inner_distance, label_regions, near, solidity
 from naturalize.segment.stain import FOREGROUND_SHARE, Stain
 
 _GREY = 0.75
@@ -68,9 +68,7 @@ def find_platelets(stain: Stain, cells: NDArray[np.bool_], diameter_px: float) -
 
 def with_haze(platelets: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
     """Return platelets with the blurred stain around them, which is no other cell either."""
-    if not platelets.any():
-        return platelets
-    return np.asarray(inner_distance(~platelets) < _BEYOND * diameter_px)
+    return near(platelets, _BEYOND * diameter_px)
 
 
 def _azure(stain: Stain, diameter_px: float) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.segment.edges import Edges, outline_edges, votes
-from naturalize.segment.regions import inner_distance, label_regions, shrunk
+from naturalize.segment.regions import inner_distance, label_areas, label_regions, shrunk
 
 _ROUND_ASPECT = 1.35
 _ROUND_EXTENT = (0.68, 0.86)
@@ -117,11 +117,9 @@ def _meeting_diameter(edges: Edges, scale: float, shape: tuple[int, ...]) -> tup
     diameters = np.geomspace(low, high, _STEPS)
     agreement = []
     for diameter in diameters:
-        agreed = votes(edges, diameter / 2, high / 2, size, pixel, _BLUR)
-        aim = (edges.points + edges.inward * np.float32(diameter / 2) + high / 2) / pixel
-        cells = np.floor(aim).astype(np.int64)
+        agreed, places = votes(edges, diameter / 2, high / 2, size, pixel, _BLUR)
         own = 1 / (np.pi * diameter)
-        agreement.append(float(agreed[cells[:, 0], cells[:, 1]].mean()) - own)
+        agreement.append(float(np.take(agreed, places).mean()) - own)
     smooth = np.convolve(np.pad(agreement, 1, mode="edge"), _SMOOTH, mode="valid")
     expected = np.exp(-0.5 * (np.log(diameters / scale) / _DOUBT) ** 2)
     best = int(np.argmax(smooth * expected))
@@ -139,8 +137,7 @@ def _round_diameters(filled: NDArray[np.bool_], nuclear: NDArray[np.bool_]) -> N
 
 def _nuclear_scale(nuclear: NDArray[np.bool_]) -> float:
     """Return the red cell diameter at which the largest nucleus would have its usual size."""
-    _, stats = label_regions(nuclear)
-    largest = stats[1:, cv2.CC_STAT_AREA].max(initial=0)
+    largest = label_areas(nuclear)[1][1:].max(initial=0)
     return float(2 * np.sqrt(largest / np.pi / _NUCLEUS_AREAS))
 
 

@@ -19,6 +19,7 @@ from naturalize.segment.regions import (
     fill_holes,
     inner_distance,
     label_regions,
+    reached,
     shrunk,
 )
 
@@ -276,5 +277,5 @@ def _covered(
     framed = np.pad(fill_holes(piece), [tuple(margin * (r > 0) for r in room) for room in rooms])
     beyond = [tuple(margin * (r == 0) for r in room) for room in rooms]
     framed = np.pad(framed, beyond, mode="edge")
-    covered = inner_distance(inner_distance(framed) <= radius_px) < radius_px
+    covered = reached(framed, 2 * radius_px)
     return covered[margin : margin + piece.shape[0], margin : margin + piece.shape[1]]

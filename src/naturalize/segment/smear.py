@@ -175,8 +175,10 @@ def _mask(
 
 
 def _largest_piece(pixels: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Box]:
-    """Return the largest connected part and its box."""
+    """Return the largest connected part and its box, of pixels that reach all four sides."""
     labels, areas = label_areas(pixels)
+    if len(areas) == 2:
+        return pixels, Box(0, 0, *pixels.shape)
     piece = labels == 1 + int(areas[1:].argmax())
     left, top, width, height = cv2.boundingRect(piece.view(np.uint8))
     return piece, Box(top, left, height, width)

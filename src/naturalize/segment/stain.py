@@ -96,7 +96,7 @@ def measure_stain(rgb: Rgb) -> Stain | None:
     stained = ~background & (green > _MIN_DENSITY)
     if np.count_nonzero(stained) < 20:
         return None
-    if _is_ink(*(float(channel[stained].sum()) for channel in (red, green, blue))):
+    if _is_ink(*cv2.mean(density, stained.view(np.uint8))[:3]):
         return None
     sparse = np.flatnonzero(stained)[:: 1 + np.count_nonzero(stained) // 5000]
     purple = red - _haemoglobin_ratio(density.reshape(-1, 3)[sparse]) * blue
@@ -148,4 +148,8 @@ def _is_coherent(background: NDArray[np.bool_]) -> bool:
 
 def _cleaned(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the mask without single stray pixels and hairlines."""
-    return np.asarray(cv2.medianBlur(mask.astype(np.uint8), 5), dtype=np.bool_)
+    # What cv2.medianBlur gives for zeros and ones, six times as fast.
+    count = cv2.boxFilter(
+        mask.view(np.uint8), -1, (5, 5), normalize=False, borderType=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(count > 12)
