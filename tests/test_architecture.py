@@ -15,7 +15,7 @@ SOURCE = ROOT / "src" / "naturalize"
 # A package may import what stands above it, and itself.
 LAYERS = (
     {"errors"},
-    {"geometry", "seeds", "progress"},
+    {"geometry", "seeds", "progress", "quantiles"},
     {"images", "artefact", "predictions", "workers"},
     {"optics"},
     {"page", "segment"},

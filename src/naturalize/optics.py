@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from naturalize.geometry import Box
 from naturalize.images import Rgb
+from naturalize.quantiles import median, percentiles
 
 TERMS = ("1", "y", "x", "y*y", "x*y", "x*x")
 _MIN_PIXELS = 50
@@ -128,11 +129,11 @@ def fit_plate(rgb: Rgb, background: NDArray[np.bool_]) -> PlateSurface:
     absolute deviation). Where the pixels are few or leave a side of the canvas empty the order
     falls from two to one to none; without any pixel the plate is the image's brightest colour.
     """
-    rows, columns = np.nonzero(background)
-    if rows.size < _MIN_PIXELS:
+    places = np.flatnonzero(background)
+    if places.size < _MIN_PIXELS:
         return _flat(np.percentile(rgb.reshape(-1, 3), 95, axis=0) if rgb.size else np.full(3, 255))
-    step = -(-rows.size // _MAX_FIT_PIXELS)
-    rows, columns = rows[::step], columns[::step]
+    step = -(-places.size // _MAX_FIT_PIXELS)
+    rows, columns = np.unravel_index(places[::step], background.shape)
     values = rgb[rows, columns].astype(np.float64)
     y, x = _centred(rows, rgb.shape[0]), _centred(columns, rgb.shape[1])
     for n_terms in _terms_supported(y, x):
@@ -202,7 +203,7 @@ def _all_within(off: NDArray[np.float32], allowed: NDArray[np.float32]) -> NDArr
 
 def _tolerance(off: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return how far from the surface each channel of the slide may lie, from ``off`` (n, 3)."""
-    spread = 1.4826 * np.median(off, axis=0)
+    spread = 1.4826 * median(off.T)
     return np.asarray(np.clip(4 * spread, 5, 16), dtype=np.float32)
 
 
@@ -236,7 +237,7 @@ def _trimmed_fit(design: NDArray[np.float64], values: NDArray[np.float64]) -> ND
         moments = (kept * wanted) @ design
         fit = (np.linalg.pinv(normal, hermitian=True) @ moments[..., None])[..., 0]
         off = np.abs(wanted - fit @ design.T)
-        allowed = 3 * 1.4826 * np.median(off, axis=1, keepdims=True)
+        allowed = 3 * 1.4826 * median(off)[:, None]
         kept = (off <= np.maximum(allowed, 1.0)).astype(np.float64)
     coefficients = np.zeros((3, len(TERMS)))
     coefficients[:, :n_terms] = fit
@@ -245,7 +246,7 @@ def _trimmed_fit(design: NDArray[np.float64], values: NDArray[np.float64]) -> ND
 
 def _is_plausible(surface: PlateSurface, values: NDArray[np.float64]) -> bool:
     """Whether the surface stays near the values it was fitted to, on a grid of 9 by 9."""
-    low, high = np.percentile(values, [1, 99], axis=0)
+    low, high = percentiles(values.T, 1, 99)
     margin = np.maximum(0.5 * (high - low), 8.0)
     y, x = (side.ravel() for side in np.meshgrid(_NINE, _NINE, indexing="ij"))
     grid = _design(y, x) @ surface.coefficients.T

@@ -156,7 +156,8 @@ def _pairs(discs: Discs, edges: Edges) -> _Pairs:
     away = edges.points - discs.centres[:, None]
     squared = np.einsum("dpi,dpi->dp", away, away)
     near = squared < (_REACH * discs.radii[:, None]) ** 2
-    disc, point = np.nonzero(near & (squared > 1))
+    likely = np.flatnonzero(near & (squared > 1))
+    disc, point = np.unravel_index(likely, squared.shape)
     distance = np.sqrt(squared[disc, point])
     ways = away[disc, point] / distance[:, None]
     facing = -(ways * edges.inward[point]).sum(axis=1) > _FACING

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from naturalize.quantiles import percentiles
 from naturalize.segment.outline import best_closed_path, sampled
 from naturalize.segment.regions import (
     bounds,
@@ -153,7 +154,7 @@ def _edges(
     mean = (density[:, :-2] + density[:, 1:-1] + density[:, 2:]) / 3
     fall = (mean[:, 4:] - mean[:, :-4]).clip(0)
     inner = np.maximum(mean[:, 4:], np.pad(mean, ((0, 0), (0, 4)), mode="edge")[:, 8:])
-    pale = float(np.percentile(stain.deepest[body], _PALE_PERCENTILE)) / stain.red_cell_density
+    pale = float(percentiles(stain.deepest[body], _PALE_PERCENTILE)[0]) / stain.red_cell_density
     usual = np.float32(min(pale, 1.0))
     floor = np.float32(_FLOOR * usual + _NOISE)
     clear = (fall / (np.minimum(inner, usual) + floor) - _NO_EDGE) / (_CLEAR_EDGE - _NO_EDGE)

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from naturalize.quantiles import median
 from naturalize.segment.cell_edge import settle_edge
 from naturalize.segment.cytoplasm import UNDECIDED, Likeness
 from naturalize.segment.pallor import fill_pallor
@@ -101,4 +102,4 @@ def _touching(
 
 
 def _median_likeness(stain: Stain, region: NDArray[np.bool_], colour: Likeness) -> float:
-    return float(np.median(colour.of(stain.density[region])))
+    return float(median(colour.of(stain.density[region])))

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from naturalize.quantiles import median, percentiles
 from naturalize.segment.regions import cut_by_border, label_regions, solidity
 from naturalize.segment.stain import Stain
 
@@ -63,7 +64,7 @@ def learn_likeness(
     own = ~_some(haemoglobin, near) | _unlike(one, other)
     if own.mean() > _OWN_SHARE:
         one = one[own]
-    mean_one, mean_other = np.median(one, axis=0), np.median(other, axis=0)
+    mean_one, mean_other = median(one.T), median(other.T)
     floor = (0.1 * stain.red_cell_density) ** 2 * np.eye(3)
     pooled = (_scatter(one, mean_one) + _scatter(other, mean_other)) / 2 + floor
     weights = np.linalg.solve(pooled, mean_one - mean_other)
@@ -91,22 +92,22 @@ def _red_cells(
 
 def _some(values: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[Any]:
     """Return the values of at most about 1,000 pixels."""
-    rows, columns = np.nonzero(where)
-    step = 1 + rows.size // 1000
-    return values[rows[::step], columns[::step]]
+    places = np.flatnonzero(where)
+    rows, columns = np.unravel_index(places[:: 1 + places.size // 1000], where.shape)
+    return values[rows, columns]
 
 
 def _unlike(density: NDArray[np.float32], red_cells: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Whether densities (n, 3) lie outside those of red cells, as an eosinophil's granules do."""
-    mean = np.median(red_cells, axis=0)
+    mean = median(red_cells.T)
     off = (density - mean).astype(np.float64)
     spread = np.linalg.inv(_scatter(red_cells, mean) + 1e-6 * np.eye(3))
-    return np.asarray(np.einsum("ni,ij,nj->n", off, spread, off) > _OUTSIDE)
+    return np.asarray(((off @ spread) * off).sum(axis=1) > _OUTSIDE)
 
 
 def _scatter(values: NDArray[np.float32], mean: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the covariance of (n, 3) values about ``mean``, the farthest tenth left out."""
     off = (values - mean).astype(np.float64)
     length = (off**2).sum(axis=1)
-    off = off[length <= np.quantile(length, 0.9)]
+    off = off[length <= percentiles(length, 90)[0]]
     return np.asarray(off.T @ off / max(len(off), 1))

@@ -124,7 +124,7 @@ def _edges(
     where: NDArray[np.bool_], down: NDArray[np.float32], right: NDArray[np.float32]
 ) -> tuple[Edges, NDArray[np.float32]]:
     """Return the pixels ``where`` as edges of weight 1, and how steep the slope is there."""
-    rows, columns = np.nonzero(where)
+    rows, columns = np.unravel_index(np.flatnonzero(where), where.shape)
     points = np.stack([rows, columns], axis=1).astype(np.float32)
     inward = np.stack([down[rows, columns], right[rows, columns]], axis=1)
     slope = np.asarray(np.hypot(inward[:, 0], inward[:, 1]), dtype=np.float32)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from naturalize.quantiles import median, percentiles
 from naturalize.segment.regions import fill_holes, find_boxes, label_areas
 from naturalize.segment.stain import Stain
 
@@ -208,7 +209,7 @@ def _is_nucleus(
     than platelets. What is hardly dense but in grains is a large platelet.
     """
     area = green.size / (np.pi / 4 * diameter_px**2)
-    density, excess = float(np.median(green)), float(np.median(purple))
+    density, excess = float(median(green)), float(median(purple))
     blueness = excess / max(density, 0.01)
     grainy = float(np.std(green)) > _GRAINS * float(np.mean(green))
     if area < _LARGEST_PLATELET and density < _HARDLY_DENSE and blueness < _BLUE and grainy:
@@ -222,7 +223,7 @@ def _is_nucleus(
 
 def _otsu(values: NDArray[np.float32]) -> float:
     """Return Otsu's threshold of float values, by 256 levels up to their 99.5th percentile."""
-    low, high = (float(v) for v in np.percentile(values, [0.5, 99.5]))
+    low, high = (float(v) for v in percentiles(values, 0.5, 99.5))
     if high <= low:
         return high
     levels = np.clip((values - low) * (255 / (high - low)), 0, 255).astype(np.uint8)

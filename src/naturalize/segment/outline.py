@@ -38,7 +38,8 @@ def outline_cell(
     ``distance`` is that to the nucleus in pixels; ``other_nuclei`` marks pixels that belong to
     other cells for sure; ``diameter_px`` is that of a red cell.
     """
-    centre = np.argwhere(nucleus).mean(axis=0)
+    inner = np.unravel_index(np.flatnonzero(nucleus), nucleus.shape)
+    centre = np.array([place.mean() for place in inner])
     step = diameter_px / _STEPS_PER_DIAMETER
     rows, columns = _rays(centre, step)
     density = sampled(stain.density, rows, columns)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.geometry import Box
+from naturalize.quantiles import median, percentiles
 from naturalize.segment.regions import fill_holes, inner_distance, label_regions, near, solidity
 from naturalize.segment.stain import FOREGROUND_SHARE, Stain
 
@@ -175,7 +176,7 @@ def _edged(
     The edge is where density falls to a share of the core's own; where other cells lie beside
     it, where azure does, to the least share that keeps clear of the window's ``frame``.
     """
-    level = float(np.median(azure[core]))
+    level = float(median(azure[core]))
     dense = ~cells & _is_dense(stain, core)
     for share in _EDGE_AZURE:
         within = dense & (azure > share * level)
@@ -193,7 +194,7 @@ def _edged(
 def _is_dense(stain: Stain, body: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Whether pixels are dense beside the median of ``body``, and foreground."""
     density = stain.deepest
-    edge = _EDGE_DENSITY * float(np.median(density[body]))
+    edge = _EDGE_DENSITY * float(median(density[body]))
     return np.asarray(density > max(edge, FOREGROUND_SHARE * stain.red_cell_density))
 
 
@@ -248,7 +249,7 @@ def _is_platelet(piece: NDArray[np.bool_], stain: Stain, diameter_px: float) -> 
     red, green = stain.density[..., 0][piece], stain.density[..., 1][piece]
     if red.sum() < _LEAST_STAIN * unit * np.pi / 4 * diameter_px**2:
         return False
-    if np.percentile(green, 75) < _LEAST_DENSITY * unit:
+    if percentiles(green, 75)[0] < _LEAST_DENSITY * unit:
         return False
-    azure = float(np.median(red - _RED_OF_GREEN * green)) > _RED_BESIDE * unit
+    azure = float(median(red - _RED_OF_GREEN * green)) > _RED_BESIDE * unit
     return azure and solidity(piece) > _SOLID

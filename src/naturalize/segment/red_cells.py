@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from naturalize.quantiles import median
 from naturalize.segment.bent_discs import BentDiscs, bend, unsplit
 from naturalize.segment.disc_cover import Discs, cover_with_discs, no_discs
 from naturalize.segment.edges import Edges, density_edges, outline_edges
@@ -151,9 +152,10 @@ def _clumps(
         return _Clumps(small, edges, bend(no_discs(), edges, small.shape), step)
     depth = inner_distance(small)
     if density is not None:
-        shade = np.asarray(cv2.resize(density, small.shape[::-1], interpolation=cv2.INTER_AREA))
-        unit = float(np.median(shade[small]))
-        inner = density_edges(shade.astype(np.float32), free & (depth > 0.06 * size), size, unit)
+        reduced = cv2.resize(density, small.shape[::-1], interpolation=cv2.INTER_AREA)
+        shade = np.asarray(reduced, dtype=np.float32)
+        unit = float(median(shade[small]))
+        inner = density_edges(shade, free & (depth > 0.06 * size), size, unit)
         edges = edges.joined(inner.weighing(_INNER_WEIGHT))
     discs = cover_with_discs(small, bare, edges, _inscribed(depth, size), size)
     cells = unsplit(bend(discs, edges, small.shape), edges, small.shape, size)

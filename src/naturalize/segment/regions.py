@@ -58,7 +58,8 @@ def label_regions(
     )
     stats[1:, :2] += (columns.start, rows.start)
     stats[0] = 0, 0, pixels.shape[1], len(pixels), pixels.size - stats[1:, cv2.CC_STAT_AREA].sum()
-    return widened(part, here, pixels.shape), np.asarray(stats, dtype=np.int32)
+    labels = widened(np.asarray(part, dtype=np.int32), here, pixels.shape)
+    return labels, np.asarray(stats, dtype=np.int32)
 
 
 def label_areas(
@@ -72,7 +73,7 @@ def label_areas(
     _, part = cv2.connectedComponents(pixels[here].view(np.uint8), connectivity=connectivity)
     areas = np.bincount(part.ravel(), minlength=1)
     areas[0] += pixels.size - part.size
-    return widened(part, here, pixels.shape), areas
+    return widened(np.asarray(part, dtype=np.int32), here, pixels.shape), areas
 
 
 def widened(part: NDArray[T], here: tuple[slice, slice], shape: tuple[int, ...]) -> NDArray[T]:
@@ -118,7 +119,7 @@ def inner_distance(pixels: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return each pixel's distance in pixels to the nearest one outside the mask, 0 outside."""
     here = bounds(pixels)
     part = cv2.distanceTransform(pixels[here].view(np.uint8), cv2.DIST_L2, 5)
-    return widened(part, here, pixels.shape)
+    return widened(np.asarray(part, dtype=np.float32), here, pixels.shape)
 
 
 def near(pixels: NDArray[np.bool_], distance_px: float) -> NDArray[np.bool_]:

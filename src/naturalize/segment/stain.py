@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from naturalize import optics
 from naturalize.images import Rgb
+from naturalize.quantiles import median, percentiles
 
 _MIN_DENSITY = 0.02
 _COHERENT_SHARE = 0.3
@@ -101,8 +102,8 @@ def measure_stain(rgb: Rgb) -> Stain | None:
     sparse = np.flatnonzero(stained)[:: 1 + np.count_nonzero(stained) // 5000]
     purple = red - _haemoglobin_ratio(density.reshape(-1, 3)[sparse]) * blue
     shades = purple.flat[sparse]
-    plain = shades < 0.25 * np.percentile(shades, 98)
-    unit = float(np.median(green.flat[sparse[plain if plain.any() else ...]]))
+    plain = shades < 0.25 * percentiles(shades, 98)[0]
+    unit = float(median(green.flat[sparse[plain if plain.any() else ...]]))
     deepest = _deepest(density)
     foreground = ~background & (deepest > FOREGROUND_SHARE * unit)
     faint = ~background & (deepest > _FAINT_SHARE * unit)
@@ -121,13 +122,13 @@ def _haemoglobin_ratio(density: NDArray[np.float32]) -> float:
     as nothing else, tells the stain's colour, and its ratio is over twice that of red cells.
     """
     ratio = density[:, 0] / (np.maximum(density[:, 2], 0) + np.float32(0.01))
-    low = max(float(np.percentile(ratio, 30)), 0.0)
-    usual = float(np.median(ratio[ratio <= _SAME_STAIN * low]))
+    low = max(float(percentiles(ratio, 30)[0]), 0.0)
+    usual = float(median(ratio[ratio <= _SAME_STAIN * low]))
     green = density[:, 1]
-    dark = green > np.percentile(green, 97)
-    if dark.sum() < 10 or np.median(green[dark]) < _NUCLEAR_DEPTH * np.median(green):
+    dark = green > percentiles(green, 97)[0]
+    if dark.sum() < 10 or median(green[dark]) < _NUCLEAR_DEPTH * median(green):
         return min(usual, _MAX_HAEMOGLOBIN_RATIO)
-    nuclear = float(np.median(ratio[dark]))
+    nuclear = float(median(ratio[dark]))
     return min(usual, nuclear / 2) if nuclear > 0 else usual
 
 
