@@ -24,6 +24,7 @@ _LARGEST_PLATELET = 1.2
 _HARDLY_DENSE = 0.55
 _GRAINS = 0.29
 _BLUE = 0.5
+_DENSE = 0.72
 _BLACK = 1.0
 
 
@@ -218,7 +219,7 @@ def _is_nucleus(
         return True
     if area > 0.5 and area * excess > 1.3 * unit:
         return True
-    return (area > 0.45 and blueness > 0.52) or (area > 0.2 and (density > 0.8 or blueness > 0.65))
+    return (area > 0.45 and blueness > 0.52) or (area > 0.2 and (density > _DENSE or blueness > 0.65))
 
 
 def _otsu(values: NDArray[np.float32]) -> float:

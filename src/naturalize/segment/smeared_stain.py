@@ -13,7 +13,7 @@ _PALE = 0.28
 _PINK = 0.18
 _PINK_AT_MOST = 0.28
 _NUCLEUS = 0.75
-_SOME = 0.05
+_SOME, _MOST = 0.05, 0.8
 _RIM = 0.03
 _DENSE = 0.4
 
@@ -33,7 +33,7 @@ def burst_core(
         return None
     to_nucleus = inner_distance(~nucleus)
     rest = cell & (to_nucleus > _RIM * diameter_px)
-    if np.count_nonzero(rest) < _SOME * np.count_nonzero(nucleus):
+    if not _SOME < np.count_nonzero(rest) / np.count_nonzero(nucleus) < _MOST:
         return None
     green = stain.density[..., 1]
     nuclear = float(np.median(green[nucleus]))
