@@ -150,11 +150,12 @@ def _edges(
     Two shares add up: that of the stain just inside, by which all clear edges are alike, or a cell
     would end at its nucleus; and, weakly, that of all stain farther in.
     """
-    density = sampled(stain.deepest, places[..., 0], places[..., 1]) / stain.red_cell_density
+    deepest = stain.deepest
+    density = sampled(deepest, places[..., 0], places[..., 1]) / stain.red_cell_density
     mean = (density[:, :-2] + density[:, 1:-1] + density[:, 2:]) / 3
     fall = (mean[:, 4:] - mean[:, :-4]).clip(0)
     inner = np.maximum(mean[:, 4:], np.pad(mean, ((0, 0), (0, 4)), mode="edge")[:, 8:])
-    pale = float(percentiles(stain.deepest[body], _PALE_PERCENTILE)[0]) / stain.red_cell_density
+    pale = float(percentiles(deepest[body], _PALE_PERCENTILE)[0]) / stain.red_cell_density
     usual = np.float32(min(pale, 1.0))
     floor = np.float32(_FLOOR * usual + _NOISE)
     clear = (fall / (np.minimum(inner, usual) + floor) - _NO_EDGE) / (_CLEAR_EDGE - _NO_EDGE)

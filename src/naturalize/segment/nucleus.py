@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.quantiles import median, percentiles
-from naturalize.segment.regions import fill_holes, find_boxes, label_areas
+from naturalize.segment.regions import bounds, fill_holes, find_boxes, label_areas, widened
 from naturalize.segment.stain import Stain
 
 _LOBE_GAP = 0.45
@@ -64,6 +64,15 @@ def find_nuclei(stain: Stain, nuclear: NDArray[np.bool_], diameter_px: float) ->
     Lobes are joined when they lie near each other with no bare slide between. ``diameter_px`` is
     that of a red cell.
     """
+    here = bounds(nuclear, _disc_side(diameter_px) + 1)
+    parts = _find_parts(stain.window(here), nuclear[here], diameter_px)
+    return PurpleParts(
+        widened(parts.nuclei, here, nuclear.shape), widened(parts.others, here, nuclear.shape)
+    )
+
+
+def _find_parts(stain: Stain, nuclear: NDArray[np.bool_], diameter_px: float) -> PurpleParts:
+    """Return the parts of a window around all nuclear pixels."""
     parts = _solid_parts(
         _without_cytoplasm(nuclear, stain.density[..., 1], diameter_px), diameter_px
     )
@@ -126,7 +135,7 @@ def _is_cytoplasm(pale: NDArray[np.float32], dark: NDArray[np.float32]) -> bool:
 
 def _solid_parts(nuclear: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
     """Close the texture of chromatin, fill holes, drop specks."""
-    side = max(3, round(0.05 * diameter_px)) | 1
+    side = _disc_side(diameter_px)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     solid = cv2.morphologyEx(nuclear.astype(np.uint8), cv2.MORPH_CLOSE, disc)
     solid = cv2.morphologyEx(solid, cv2.MORPH_OPEN, disc)
@@ -135,6 +144,11 @@ def _solid_parts(nuclear: NDArray[np.bool_], diameter_px: float) -> NDArray[np.b
     small = areas < 0.06 * diameter_px**2
     small[0] = False
     return np.asarray((solid > 0) | np.take(small, labels))
+
+
+def _disc_side(diameter_px: float) -> int:
+    """Return the side in pixels of the disc that closes the texture of chromatin."""
+    return max(3, round(0.05 * diameter_px)) | 1
 
 
 def _joined(

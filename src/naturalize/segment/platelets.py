@@ -51,7 +51,9 @@ def find_platelets(stain: Stain, cells: NDArray[np.bool_], diameter_px: float) -
     azure = _azure(stain, diameter_px)
     regions, stats = label_regions(stain.foreground)
     lone = _lone(regions, stats, azure, cells, diameter_px)
-    beside = stain.foreground & ~np.take(lone, regions) & ~cells
+    beside = stain.foreground & ~cells
+    if lone.any():
+        beside &= ~np.take(lone, regions)
     found = np.zeros(regions.shape, dtype=np.int32)
     number = 0
     for box, body in chain(
