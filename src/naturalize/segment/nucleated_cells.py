@@ -13,7 +13,7 @@ from naturalize.segment.outline import outline_cell
 from naturalize.segment.regions import find_boxes, inner_distance, near, solidity
 from naturalize.segment.stain import Stain
 
-_SURROUNDINGS = 0.5
+_SURROUNDINGS = (0.5, 1.5)
 _PLATELET_RIM = 0.12
 _LONG_BORDER = 0.6
 _ROUND = 0.94
@@ -39,16 +39,7 @@ def find_cells(stain: Stain, parts: PurpleParts, diameter_px: float) -> NDArray[
         nearest[closer] = distance[closer]
     for number, place in enumerate(find_boxes(cells), start=1):
         if place is not None:
-            around = _around(place, cells.shape, _SURROUNDINGS * diameter_px)
-            colour = colours[number - 1]
-            _complete(
-                number,
-                cells[around],
-                parts.window(around),
-                stain.window(around),
-                colour,
-                diameter_px,
-            )
+            _complete(number, place, cells, parts, stain, colours[number - 1], diameter_px)
     return _halves_joined(cells) if len(colours) > 1 else cells
 
 
@@ -63,19 +54,37 @@ def _around(
 
 def _complete(
     number: int,
+    place: tuple[slice, ...],
     cells: NDArray[np.int32],
     parts: PurpleParts,
     stain: Stain,
     colour: Likeness,
     diameter_px: float,
 ) -> None:
-    """Give cell ``number`` the rest that the curve around its nucleus left; changes ``cells``."""
-    own = cells == number
-    taken = parts.others | ((cells > 0) & ~own)
-    taken |= near(parts.others, _PLATELET_RIM * diameter_px) & ~own
-    whole = take_rest(own, parts.nuclei == number, taken, stain, colour, diameter_px)
-    cells[own] = 0
-    cells[whole] = number
+    """Give cell ``number`` the rest that the curve around its nucleus left; changes ``cells``.
+
+    Where the cell, at ``place``, seems to go on beyond its surroundings, more of them is looked at.
+    """
+    for margin in _SURROUNDINGS:
+        around = _around(place, cells.shape, margin * diameter_px)
+        window, here = cells[around], parts.window(around)
+        own = window == number
+        taken = here.others | ((window > 0) & ~own)
+        taken |= near(here.others, _PLATELET_RIM * diameter_px) & ~own
+        nucleus = here.nuclei == number
+        whole = take_rest(own, nucleus, taken, stain.window(around), colour, diameter_px)
+        if not _is_open(whole, around, cells.shape):
+            break
+    window[own] = 0
+    window[whole] = number
+
+
+def _is_open(cell: NDArray[np.bool_], around: tuple[slice, slice], shape: tuple[int, ...]) -> bool:
+    """Whether a cell touches a side of its window that is not the image's own."""
+    rows, columns = around
+    inner = (rows.start > 0, rows.stop < shape[0], columns.start > 0, columns.stop < shape[1])
+    sides = (cell[0], cell[-1], cell[:, 0], cell[:, -1])
+    return any(is_inner and bool(side.any()) for is_inner, side in zip(inner, sides, strict=True))
 
 
 def _halves_joined(cells: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -233,7 +233,9 @@ def _is_nucleus(
         return True
     if area > 0.5 and area * excess > 1.3 * unit:
         return True
-    return (area > 0.45 and blueness > 0.52) or (area > 0.2 and (density > _DENSE or blueness > 0.65))
+    return (area > 0.45 and blueness > 0.52) or (
+        area > 0.2 and (density > _DENSE or blueness > 0.65)
+    )
 
 
 def _otsu(values: NDArray[np.float32]) -> float:
