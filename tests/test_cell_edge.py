@@ -85,11 +85,22 @@ def test_pale_cytoplasm_with_an_edge_belongs_to_the_cell() -> None:
     assert iou(segmented(light), distance(CENTRE) < 48) > 0.93
 
 
-@pytest.mark.parametrize("stain", [PINK, np.array([0.90, 0.80, 0.92])])
-def test_ragged_pink_stain_around_a_dark_cell_is_left_out(stain: NDArray[np.float64]) -> None:
+def ragged(radius: int, depth: int) -> NDArray[np.bool_]:
     rows, columns = np.mgrid[:SIDE, :SIDE]
     angle = np.arctan2(rows - 150, columns - 150)
+    return distance(CENTRE) < radius + depth * np.sin(5 * angle)
+
+
+@pytest.mark.parametrize("stain", [PINK, np.array([0.90, 0.80, 0.92])])
+def test_ragged_pink_stain_around_a_dark_cell_is_left_out(stain: NDArray[np.float64]) -> None:
     light = np.ones((SIDE, SIDE, 3))
-    light[distance(CENTRE) < 66 + 14 * np.sin(5 * angle)] = stain
+    light[ragged(53, 9)] = stain
     light[distance(CENTRE) < 42] = NUCLEUS
     assert iou(segmented(light), distance(CENTRE) < 42) > 0.8
+
+
+def test_much_pale_cytoplasm_around_a_nucleus_is_a_cell_however_ragged() -> None:
+    light = np.ones((SIDE, SIDE, 3))
+    light[ragged(62, 8)] = PINK
+    light[distance(CENTRE) < 30] = NUCLEUS
+    assert iou(segmented(light), ragged(62, 8)) > 0.85

@@ -23,7 +23,7 @@ def burst_core(
 ) -> NDArray[np.bool_] | None:
     """Return the part of a burst cell without the stain smeared around it; None for a whole cell.
 
-    A cell has burst where what surrounds its large nucleus is far paler than that, pink, and
+    A cell has burst where what surrounds its large nucleus is less than that, far paler, pink, and
     without a round outline. Cytoplasm so pale is that of mature granulocytes, which are round and
     have small nuclei: the smaller the nucleus, the pinker the stain must be. Masks are bool
     (height, width); ``diameter_px`` is that of a red cell.
