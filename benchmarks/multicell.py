@@ -48,8 +48,8 @@ LOOKED_AT = "multicell-looked-at.csv"
 BANDS = (0.1, 0.2, 0.35, 0.6, 0.9)
 PER_CLASS = {"whole": 14, "cut": 26}
 MOST_USES = 2
-CHROMATIN = 0.44
-"""What ``with_chromatin`` asks of a nucleated cell among PBC's images: 0.45 of 0.97."""
+CHROMATIN = {"WBC": 0.44, "part": 0.29, "PLT": 0.0}
+"""What ``with_chromatin`` asks of cells among PBC's images: 0.45 and 0.3 of 0.97."""
 COLUMNS, ROWS, TILE_PX = 8, 5, 230
 
 
@@ -158,7 +158,7 @@ def trial(
 def found(base: Sample, seen: Seen, where: NDArray[np.bool_]) -> set[str]:
     """Return the kinds of finding that name the pasted cell, by its place."""
     usual: dict[str, SeenKind] = {base.label: "PLT" if base.label == "PLT" else "WBC"}
-    dark = (tuple(c for c in seen if c.kind != "WBC" or c.darkness >= CHROMATIN),)
+    dark = (tuple(c for c in seen if c.darkness >= CHROMATIN[c.kind]),)
     findings = [*find_multicell([base], dark, usual), *find_fragments([base], dark, usual)]
     near = cv2.dilate(where.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
     return {f.kind for f in findings if any(near[row, column] for row, column in places(f.reason))}

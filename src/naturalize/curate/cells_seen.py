@@ -26,10 +26,11 @@ REACH = 0.1
 """How far the centre of an image may lie from its cell, as a share of the shorter side."""
 GIANT_PLATELET = 2.5
 CUT = 0.45
-"""A cell on which the border lies along less, in diameters of a red cell, has lost hardly anything:
-two hundredths of its area at most."""
+"""What the border lies along less, in diameters of a red cell, only touches it."""
+DEEP = 0.1
+"""A cell that the border cuts less deep, in diameters of a red cell, has lost hardly anything."""
 _RED_CELL_SHARE = 0.21
-_PALE = 0.45
+_PALE, _FAINT = 0.45, 0.3
 
 
 class SeenCell(NamedTuple):
@@ -52,8 +53,13 @@ class SeenCell(NamedTuple):
 
     @property
     def is_cut(self) -> bool:
-        """Whether the border cuts the cell."""
-        return self.cut >= CUT
+        """Whether the border cuts the cell, and deeper than :data:`DEEP` if it is round.
+
+        The depth is that of the circular segment on the cut, for a disc of the cell's area.
+        """
+        radius = self.area**0.5 / 2
+        depth = radius - max(radius**2 - self.cut**2 / 4, 0) ** 0.5
+        return self.cut >= CUT and (self.kind == "part" or depth >= DEEP)
 
 
 Seen = tuple[SeenCell, ...]
@@ -88,16 +94,14 @@ def see_cells(rgb: Rgb, segmenter: Segmenter) -> Seen:
 
 
 def with_chromatin(all_seen: Sequence[Seen]) -> list[Seen]:
-    """Leave out nucleated cells that show no chromatin: half as dark as such cells usually are.
+    """Leave out nucleated cells half as dark as such cells usually are, and the palest parts.
 
-    Bluish red cells without a nucleus are among them.
+    They show no chromatin; bluish red cells without a nucleus are among them.
     """
     darkness = [cell.darkness for seen in all_seen for cell in seen if cell.kind == "WBC"]
-    least = _PALE * float(np.median(darkness)) if darkness else 0.0
-    return [
-        tuple(cell for cell in seen if cell.kind != "WBC" or cell.darkness >= least)
-        for seen in all_seen
-    ]
+    usual = float(np.median(darkness)) if darkness else 0.0
+    least = {"WBC": _PALE * usual, "part": _FAINT * usual, "PLT": 0.0}
+    return [tuple(cell for cell in seen if cell.darkness >= least[cell.kind]) for seen in all_seen]
 
 
 def usual_kinds(labels: Sequence[str], all_seen: Sequence[Seen]) -> Mapping[str, SeenKind]:
