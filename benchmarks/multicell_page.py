@@ -100,7 +100,8 @@ python benchmarks/multicell.py flagged --seed 1   # sheets; two judges fill in w
 python benchmarks/multicell.py score     # this page
 ```
 
-All of it is about the PBC images at hand; seed 0 but for the draw of findings. Tables beside this page: `multicell-bases.csv` \
+All of it is about the PBC images at hand; seed 0 but for the draw of findings. Tables beside this \
+page: `multicell-bases.csv` \
 (what the bases show), `multicell-recall.json`, `multicell-flagged.csv` (what was drawn), \
 `multicell-judged-first.csv` and `-second.csv` (what the judges said), `multicell-precision.json`, \
 `multicell.csv` (every finding).
