@@ -19,12 +19,14 @@ from naturalize.audit.pictures import composed_pictures, real_pictures, two_draw
 from naturalize.audit.pools import two_pools
 from naturalize.compose.open_bank import proven_bank
 from naturalize.compose.recipe import Recipe
+from naturalize.datasets.sample import Sample
 from naturalize.images import Rgb
 from naturalize.progress import Track, quiet
 from naturalize.seeds import child
 from naturalize.split.split import RealSplit
 
 PAGE = "audit.html"
+COUNT = 300
 
 
 class Probe(Protocol):
@@ -71,6 +73,10 @@ class Trials:
         """Return the real pictures of both pools."""
         return self._real(0)
 
+    def judged(self) -> tuple[Sample, ...]:
+        """Return the samples of the real pictures of the second pool."""
+        return self._draws[1][0]
+
     def made(self, name: str) -> list[list[Rgb]]:
         """Return the pictures of a trial, of both pools."""
         if name == CHANCE:
@@ -92,7 +98,7 @@ def make_audit(
     out: Path,
     *,
     recipe: Recipe,
-    count: int = 300,
+    count: int = COUNT,
     seed: int = 0,
     if_exists: IfExists = "refuse",
     track: Track = quiet,
@@ -109,9 +115,7 @@ def make_audit(
         done = (_tried(draft, trials, name, seed) for name in trials.names)
         found = [finding for some in track(done, len(trials.names), "audit") for finding in some]
         limits = {probe.name: probe.limit for probe in PROBES}
-        whole = Findings(
-            recipe=recipe, bank=bank.id, seed=seed, limits=limits, found=tuple(found)
-        )
+        whole = Findings(recipe=recipe, bank=bank.id, seed=seed, limits=limits, found=tuple(found))
         draft.write(AUDIT, whole.model_dump_json(indent=1) + "\n")
         draft.write(PAGE, audit_page(whole))
         draft.summary.update(over_limit=[finding.said() for finding in whole.over_limit()])

@@ -32,7 +32,9 @@ def two_draws(
     by_class: dict[str, list[Sample]] = {}
     for sample in drawn:
         by_class.setdefault(sample.label, []).append(sample)
-    pairs = [pair for same in by_class.values() for pair in zip(same[::2], same[1::2], strict=False)]
+    pairs = [
+        pair for same in by_class.values() for pair in zip(same[::2], same[1::2], strict=False)
+    ]
     if not pairs:
         raise InputError("bank", "classes with cutouts and two images in each pool", "none")
     first, second = zip(*pairs, strict=True)

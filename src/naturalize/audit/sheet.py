@@ -34,7 +34,7 @@ def write_sheet(
     split = RealSplit.load(bank.input("split"))
     first, second = two_pools(proven_bank(bank), split.train, rng=child(seed, "sheet", "pools"))
     samples, _ = two_draws(first, SHOWN, rng=child(seed, "sheet", "draw"))
-    samples = samples[: SHOWN]
+    samples = samples[:SHOWN]
     real = real_pictures(split.root, samples, recipe.encode)
     made = composed_pictures(second, samples, recipe, seed=seed)
     pictures = [*((rgb, "real") for rgb in real), *((rgb, "composite") for rgb in made)]

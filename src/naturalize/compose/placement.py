@@ -75,15 +75,15 @@ def orient(array: NDArray[A], turns: int, flip: bool) -> NDArray[A]:
 
 
 def _red_cells(drawing: _Drawing, plate: DonorRow) -> Iterator[Tried]:
-    """Place red cells as the plate's own image shows them, or at random."""
+    """Place red cells as the plate's image shows them; at random on a canvas of other size."""
     recipe, bank, rng = drawing.recipe, drawing.bank, drawing.rng
     pool = drawing.stain.red_cells
-    if recipe.layout == "random":
+    donor_px = plate.height_px, plate.width_px
+    if recipe.layout == "random" or drawing.canvas.shape != donor_px:
         seen = bank.statistics.red_cells
         yield from _scattered(drawing, "RBC", pool, draw_count(recipe.red_cells, seen, rng=rng))
         return
     boxes = stock_of(bank).layouts.get(plate.sample_id, ())
-    donor_px = plate.height_px, plate.width_px
     for slot in draw_slots(boxes, donor_px, turns=recipe.turns, rng=rng) if pool else ():
         yield "RBC", _fill(drawing, slot, pool)
 
