@@ -69,7 +69,7 @@ def _trained(real: Sequence[Rgb], made: Sequence[Rgb], *, seed: int) -> nn.Modul
         crops = [_random_crop((real, made)[i % 2], rng) for i in range(BATCH)]
         loss = nn.functional.binary_cross_entropy_with_logits(network(_tensor(crops)), truth)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
     return network

@@ -36,7 +36,7 @@ class FrozenProbe:
         pixels = torch.from_numpy(np.stack(squares).transpose(0, 3, 1, 2))
         found = []
         with torch.inference_mode():
-            for batch in pixels.split(BATCH):
+            for batch in torch.split(pixels, BATCH):
                 maps = model.forward_features(normalise(batch, row.mean, row.std))  # type: ignore[operator]
                 found.append(model.forward_head(maps, pre_logits=True))  # type: ignore[operator]
         return np.asarray(torch.cat(found).numpy(), dtype=np.float64)

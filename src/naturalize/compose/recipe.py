@@ -59,7 +59,7 @@ class Recipe(_Part):
     (``red_cells`` is then as observed), or at random; ``jpeg_grid`` keeps cutouts on the 8 x 8
     blocks they come from. ``stain: one`` composes an image of slides and red cells that look alike
     and brings their density to one level. ``soft_cuts`` softens edges that were cut through a
-    neighbour (``transmittance`` only; the other blends are shown as they are).
+    neighbour, ``halo`` keeps what light shows around a cell (both ``transmittance`` only).
     ``plate_tolerance`` is how many grey levels (any channel) the light of a cutout's donor may
     differ from the plate's.
 
@@ -80,6 +80,7 @@ class Recipe(_Part):
     stain: Literal["one", "any"] = "any"
     jpeg_grid: bool = False
     soft_cuts: bool = False
+    halo: bool = False
     jitter: Observed | Literal["none"] = "as observed"
     collision: Literal["mask", "box"] = "mask"
     overlap: Share = 0.04

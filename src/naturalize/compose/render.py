@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from naturalize.compose.blend import BLENDS, Layer, change_density
 from naturalize.compose.objects import label_map, visible, visible_box
 from naturalize.compose.recipe import Encode, Recipe
+from naturalize.compose.rim import keep_halo, soften_cuts
 from naturalize.compose.scene import Placement, Scene
-from naturalize.compose.soft_cut import soften_cuts
 from naturalize.cutouts.bank import CutoutBank
 from naturalize.cutouts.cutout import FULL
 from naturalize.images import Rgb, decode, encode_jpeg
@@ -60,8 +60,9 @@ def _layer(placement: Placement, bank: CutoutBank, recipe: Recipe, shape: tuple[
     unchanged = placement.density == (1.0, 1.0, 1.0)
     pixels = cutout.pixels.astype(np.float32) if unchanged else own_plate * light
     weight = cutout.weight
-    if recipe.soft_cuts and recipe.blend == "transmittance":
-        light, weight = soften_cuts(light, weight)
+    if recipe.blend == "transmittance":
+        weight = keep_halo(weight) if recipe.halo else weight
+        light, weight = soften_cuts(light, weight) if recipe.soft_cuts else (light, weight)
     return Layer(
         box=visible_box(placement, weight.shape, shape),
         light=visible(placement, light, shape),
