@@ -85,7 +85,7 @@ def test_red_cells_of_one_image_are_stained_alike(loaded: CutoutBank) -> None:
             label = next(label for label in loaded.classes if loaded.subjects(label))
             drawn = draw_scene(recipe, loaded, label, rng=np.random.default_rng(seed))
             red = [p for p in drawn.placements if loaded.by_id[p.cutout].kind == "RBC"]
-            shown = [-np.log(looks[loaded.by_id[p.cutout].sample_id]) * p.density for p in red]
+            shown = [-np.log(looks[loaded.by_id[p.cutout].sample_id][:3]) * p.density for p in red]
             found.append(float(np.std(shown, axis=0).max()))
     assert np.mean(spread["one"]) < 0.7 * np.mean(spread["any"])
 
@@ -115,14 +115,11 @@ def test_an_undisturbed_rim_stays_as_it_is() -> None:
 
 
 def test_other_blends_show_the_cut_as_it_is(loaded: CutoutBank) -> None:
-    drawn = scene(loaded, 1)
+    base = load_recipe("naturalize")
     for blend, changes in (("alpha", False), ("transmittance", True)):
-        images = [
-            render(
-                drawn,
-                loaded,
-                load_recipe("naturalize").model_copy(update={"blend": blend, "soft_cuts": soft}),
-            ).image
-            for soft in (False, True)
-        ]
-        assert bool((images[0] != images[1]).any()) == changes
+        hard, soft = (
+            base.model_copy(update={"blend": blend, "soft_cuts": on}) for on in (False, True)
+        )
+        scenes = [scene(loaded, seed) for seed in range(4)]
+        changed = [(render(s, loaded, hard).image != render(s, loaded, soft).image) for s in scenes]
+        assert any(bool(pixels.any()) for pixels in changed) == changes

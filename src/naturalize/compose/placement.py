@@ -84,8 +84,10 @@ def _red_cells(drawing: _Drawing, plate: DonorRow) -> Iterator[Tried]:
         yield from _scattered(drawing, "RBC", pool, draw_count(recipe.red_cells, seen, rng=rng))
         return
     boxes = stock_of(bank).layouts.get(plate.sample_id, ())
+    left: list[CutoutRow] = []
     for slot in draw_slots(boxes, donor_px, turns=recipe.turns, rng=rng) if pool else ():
-        yield "RBC", _fill(drawing, slot, pool)
+        left = left or list(pool)
+        yield "RBC", _fill(drawing, slot, left)
 
 
 def _platelets(drawing: _Drawing, plate: DonorRow) -> Iterator[Tried]:
@@ -132,22 +134,26 @@ def _place_subject(drawing: _Drawing, row: CutoutRow) -> Placement:
     return Placement(cutout=row.id, top=top, left=left, turns=turns, flip=flip, density=density)
 
 
-def _fill(drawing: _Drawing, slot: Slot, pool: tuple[CutoutRow, ...]) -> Placement | None:
-    """Put a red cell where one was observed, moved away from the subject where they meet."""
-    drawn = [pool[i] for i in drawing.rng.integers(len(pool), size=_FITTED)]
+def _fill(drawing: _Drawing, slot: Slot, left: list[CutoutRow]) -> Placement | None:
+    """Put a red cell where one was observed, moved away from the subject where they meet.
+
+    It is taken out of those ``left``, so that no cell is seen twice while others are not.
+    """
+    drawn = [left[i] for i in drawing.rng.permutation(len(left))[:_FITTED]]
     poses = [_draw_pose(drawing) for _ in drawn]
     rims = stock_of(drawing.bank).rims
     wide = [slot.grown(rims[row.id]) for row in drawn]
     shapes = [_turned(row, turns) for row, (turns, _) in zip(drawn, poses, strict=True)]
     misfits = [place.misfit(*shape) for place, shape in zip(wide, shapes, strict=True)]
     best = 0 if slot.is_cut else misfits.index(min(misfits))
-    top, left = wide[best].corner(*shapes[best])
+    left.remove(drawn[best])
+    top, first = wide[best].corner(*shapes[best])
     height_px, width_px = drawing.canvas.shape
     down = top + shapes[best][0] / 2 - height_px / 2
-    right = left + shapes[best][1] / 2 - width_px / 2
+    right = first + shapes[best][1] / 2 - width_px / 2
     far = max(1.0, float(np.hypot(down, right)))
     steps = range(0, _STEP_PX * _STEPS, _STEP_PX)
-    moved = ((round(top + step * down / far), round(left + step * right / far)) for step in steps)
+    moved = ((round(top + step * down / far), round(first + step * right / far)) for step in steps)
     return _place(drawing, drawn[best], *poses[best], moved)
 
 

@@ -17,7 +17,7 @@ from naturalize.segment import Kind
 Density = tuple[float, float, float]
 _UNLIKE = 0.03
 """Difference in mean transmittance from which two images' red cells are stained unlike."""
-_CELLS = 60
+_CELLS = 40
 """Red cells, at least, from which those of a composite are drawn."""
 _LARGEST_CHANGE = 1.25
 
@@ -107,7 +107,7 @@ def near(recipe: Recipe, bank: CutoutBank, kind: Kind, plate: DonorRow) -> tuple
 def _alike(
     stock: Stock, pool: tuple[CutoutRow, ...], look: NDArray[np.float64]
 ) -> tuple[CutoutRow, ...]:
-    """Return the red cells with a clear rim whose donors are most alike in stain."""
+    """Return the red cells with a clear rim whose donors' look most alike."""
     clear = tuple(row for row in pool if row.id in stock.clear) or pool
     off = np.array([np.abs(stock.looks[row.sample_id] - look).max() for row in clear])
     if off.size <= _CELLS:
@@ -118,12 +118,12 @@ def _alike(
 
 def _goes_with(stock: Stock, plate: DonorRow, look: NDArray[np.float64] | None) -> bool:
     own = stock.looks.get(plate.sample_id)
-    return own is None or look is None or bool(np.abs(own - look).max() <= _UNLIKE)
+    return own is None or look is None or bool(np.abs(own - look)[:3].max() <= _UNLIKE)
 
 
 def _matching(wanted: NDArray[np.float64], look: NDArray[np.float64]) -> Density:
     """Return the factors that bring the density of a donor's red cells to the wanted one."""
-    density, own = (-np.log(np.clip(light, 0.02, 0.98)) for light in (wanted, look))
+    density, own = (-np.log(np.clip(light, 0.02, 0.98)) for light in (wanted[:3], look[:3]))
     factors = np.clip(density / own, 1 / _LARGEST_CHANGE, _LARGEST_CHANGE)
     r, g, b = (float(factor) for factor in factors)
     return r, g, b

@@ -24,8 +24,10 @@ class Stock:
     """Measured on a bank once a process.
 
     ``clear`` are the ids of cutouts that touched no neighbour, so that no edge is cut through
-    stain. ``looks`` gives the mean transmittance of each donor's red cells, float64 (3,), and
-    ``layouts`` where all its red cells lie, taken or not.
+    stain. ``looks`` tells how each donor's red cells look, float64 (5,): mean transmittance of red,
+    green and blue, how much lighter their middle is (share), and their diameter (share of the
+    median). ``layouts`` tells where all its red cells lie, taken or not, ``rims`` how wide the rim
+    of each red cell is in px.
     """
 
     clear: frozenset[str]
@@ -38,8 +40,7 @@ class Stock:
 def stock_of(bank: CutoutBank) -> Stock:
     """Look through all cutouts of a bank."""
     clear = set()
-    sums: dict[str, NDArray[np.int64]] = {}
-    areas: dict[str, int] = {}
+    seen: dict[str, list[NDArray[np.float64]]] = {}
     layouts: dict[str, list[Box]] = {}
     rims: dict[str, int] = {}
     for row in bank.rows:
@@ -47,16 +48,16 @@ def stock_of(bank: CutoutBank) -> Stock:
         if clear_rim(cutout) >= CLEAR_RIM:
             clear.add(row.id)
         if row.kind == "RBC":
-            own = cutout.pixels[cutout.mask].sum(axis=0, dtype=np.int64)
-            sums[row.sample_id] = sums.get(row.sample_id, np.zeros(3, np.int64)) + own
-            areas[row.sample_id] = areas.get(row.sample_id, 0) + row.area_px
+            seen.setdefault(row.sample_id, []).append(_look(cutout))
             bare = _bare_box(row, cutout)
             rims[row.id] = (row.box.height - bare.height) // 2
             layouts.setdefault(row.sample_id, []).append(bare)
     for refused in bank.turned_down():
         if refused.kind == "RBC":
             layouts.setdefault(refused.sample_id, []).append(refused.box)
-    looks = {name: _look(bank, name, total, areas[name]) for name, total in sums.items()}
+    sizes = [look[-1] for looks in seen.values() for look in looks]
+    scale = np.array([1, 1, 1, 1, np.median(sizes) if sizes else 1.0])
+    looks = {name: np.mean(found, axis=0) / scale for name, found in seen.items()}
     return Stock(frozenset(clear), looks, {k: tuple(v) for k, v in layouts.items()}, rims)
 
 
@@ -75,6 +76,13 @@ def _bare_box(row: CutoutRow, cutout: Cutout) -> Box:
     return Box(top, left, int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1)
 
 
-def _look(bank: CutoutBank, name: str, total: NDArray[np.int64], area: int) -> NDArray[np.float64]:
-    plate = bank.donor_by_id[name].surface.coefficients[:, 0]
-    return np.asarray(total / area / plate, dtype=np.float64)
+def _look(cutout: Cutout) -> NDArray[np.float64]:
+    """Return transmittance (3), how much lighter the middle is, and the diameter in px."""
+    mask, pixels = cutout.mask, cutout.pixels
+    h, w = mask.shape
+    middle = np.s_[3 * h // 8 : 5 * h // 8 + 1, 3 * w // 8 : 5 * w // 8 + 1]
+    area = int(np.count_nonzero(mask))
+    mean = pixels[mask].sum(axis=0, dtype=np.int64) / area
+    lighter = pixels[middle][..., 1].mean(dtype=np.float64) / mean[1] - 1
+    light = mean / cutout.surface.coefficients[:, 0]
+    return np.array([*light, lighter, area**0.5])
