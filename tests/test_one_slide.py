@@ -10,7 +10,6 @@ from naturalize.compose.jpeg_grid import BLOCK_PX, grid_phase, snapped
 from naturalize.compose.layout import Slot, draw_slots
 from naturalize.compose.placement import draw_scene, orient
 from naturalize.compose.recipe import load_recipe
-from naturalize.compose.render import render
 from naturalize.compose.rim import soften_cuts
 from naturalize.compose.scene import Scene
 from naturalize.compose.stock import stock_of
@@ -112,14 +111,3 @@ def test_an_undisturbed_rim_stays_as_it_is() -> None:
     same_light, same = soften_cuts(light, weight)
     assert (same == weight).all()
     assert (same_light == light).all()
-
-
-def test_other_blends_show_the_cut_as_it_is(loaded: CutoutBank) -> None:
-    base = load_recipe("naturalize")
-    for blend, changes in (("alpha", False), ("transmittance", True)):
-        hard, soft = (
-            base.model_copy(update={"blend": blend, "soft_cuts": on}) for on in (False, True)
-        )
-        scenes = [scene(loaded, seed) for seed in range(4)]
-        changed = [(render(s, loaded, hard).image != render(s, loaded, soft).image) for s in scenes]
-        assert any(bool(pixels.any()) for pixels in changed) == changes

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.compose.recipe import Recipe
-from naturalize.compose.stock import Stock, stock_of
+from naturalize.compose.stock import stock_of
 from naturalize.cutouts.bank import CutoutBank, CutoutRow, DonorRow
 from naturalize.errors import InputError
 from naturalize.segment import Kind
 
 Density = tuple[float, float, float]
+Look = NDArray[np.float64]
+UNCHANGED: Density = (1.0, 1.0, 1.0)
 _UNLIKE = 0.03
 """Difference in mean transmittance from which two images' red cells are stained unlike."""
 _CELLS = 40
@@ -26,20 +28,25 @@ _LARGEST_CHANGE = 1.25
 class Stain:
     """The red cells a composite may show, and how each donor's density is changed.
 
-    ``image`` multiplies the density of every cell, ``donors`` what comes from one donor beside
-    that; a cell varies by ``cell`` more (share, 0 for not at all), ``channel`` each channel.
+    ``image`` multiplies the density of every cell; what comes from a donor known to ``looks`` is
+    brought to the look ``wanted``, where there is one; a cell varies by ``cell`` more (share, 0 for
+    not at all), ``channel`` each channel.
     """
 
     red_cells: tuple[CutoutRow, ...]
-    image: Density
-    donors: Mapping[str, Density]
-    cell: float
-    channel: float
     rng: np.random.Generator
+    cell: float
+    channel: float = 0.0
+    image: Density = UNCHANGED
+    wanted: Look | None = None
+    looks: Mapping[str, Look] = field(default_factory=dict)
 
     def density(self, sample_id: str) -> Density:
         """Draw the factors on the optical density of one cell of that donor."""
-        matched = self.donors.get(sample_id, (1.0, 1.0, 1.0))
+        look = self.looks.get(sample_id)
+        matched = UNCHANGED
+        if self.wanted is not None and look is not None:
+            matched = _matching(self.wanted, look)
         whole, *channels = self.rng.uniform(-1, 1, 4)
         own = [(1 + self.cell * whole) * (1 + self.channel * c) for c in channels]
         r, g, b = (
@@ -63,12 +70,12 @@ def draw_plate(
     lit = np.flatnonzero(off <= recipe.plate_tolerance)
     if not lit.size:
         return bank.plates[int(off.argmin())]
-    plates = tuple(bank.plates[i] for i in lit)
     if recipe.stain == "one":
         stock = stock_of(bank)
-        look = stock.looks.get(subject.sample_id)
-        plates = tuple(p for p in plates if _goes_with(stock, p, look)) or plates
-    return plates[int(rng.integers(len(plates)))]
+        look = stock.looks.get(subject.sample_id, np.full(5, np.nan))
+        unlike = np.abs(stock.plate_looks[lit] - look)[:, :3].max(axis=1) > _UNLIKE
+        lit = lit if unlike.all() else lit[~unlike]
+    return bank.plates[int(rng.choice(lit))]
 
 
 def draw_stain(
@@ -81,47 +88,43 @@ def draw_stain(
 ) -> Stain:
     """Draw how a composite on ``plate`` is stained, and choose the red cells that suit it."""
     share = recipe.appearance
-    pool = near(recipe, bank, "RBC", plate)
     if recipe.stain == "any":
-        unchanged = 1.0, 1.0, 1.0
-        return Stain(pool, unchanged, {}, share.density, share.density_per_channel, rng)
+        cells = near(recipe, bank, "RBC", plate)
+        return Stain(cells, rng, share.density, share.density_per_channel)
     stock = stock_of(bank)
     image = _draw_density(share.density, share.density_per_channel, rng=rng)
-    look = stock.looks.get(plate.sample_id)
-    if look is None:
-        look = stock.looks.get(subject.sample_id)
-    if look is None:
-        return Stain(pool, image, {}, share.density_per_cell, 0.0, rng)
-    cells = _alike(stock, pool, look)
-    donors = {donor: _matching(look, stock.looks[donor]) for donor in stock.looks}
-    return Stain(cells, image, donors, share.density_per_cell, 0.0, rng)
+    look = stock.looks.get(plate.sample_id, stock.looks.get(subject.sample_id))
+    cells = _alike(recipe, bank, plate, look)
+    return Stain(cells, rng, share.density_per_cell, 0.0, image, look, stock.looks)
 
 
 def near(recipe: Recipe, bank: CutoutBank, kind: Kind, plate: DonorRow) -> tuple[CutoutRow, ...]:
     """Return bystanders whose donors are lit like the plate."""
-    rows, colours = bank.bystanders[kind]
+    rows, _ = bank.bystanders[kind]
+    return tuple(rows[i] for i in _lit_like(recipe, bank, kind, plate))
+
+
+def _lit_like(recipe: Recipe, bank: CutoutBank, kind: Kind, plate: DonorRow) -> NDArray[np.intp]:
+    _, colours = bank.bystanders[kind]
     off = np.abs(colours - plate.surface.coefficients[:, 0]).max(axis=1, initial=0.0)
-    return tuple(rows[i] for i in np.flatnonzero(off <= recipe.plate_tolerance))
+    return np.flatnonzero(off <= recipe.plate_tolerance)
 
 
 def _alike(
-    stock: Stock, pool: tuple[CutoutRow, ...], look: NDArray[np.float64]
+    recipe: Recipe, bank: CutoutBank, plate: DonorRow, look: Look | None
 ) -> tuple[CutoutRow, ...]:
-    """Return the red cells with a clear rim whose donors' look most alike."""
-    clear = tuple(row for row in pool if row.id in stock.clear) or pool
-    off = np.array([np.abs(stock.looks[row.sample_id] - look).max() for row in clear])
-    if off.size <= _CELLS:
-        return clear
-    furthest = np.sort(off)[_CELLS - 1]
-    return tuple(clear[i] for i in np.flatnonzero(off <= furthest))
+    """Return the red cells with a clear rim whose donors' look is nearest to ``look``."""
+    stock, (rows, _) = stock_of(bank), bank.bystanders["RBC"]
+    lit = _lit_like(recipe, bank, "RBC", plate)
+    clear = lit[stock.cells_clear[lit]]
+    chosen = clear if clear.size else lit
+    if look is not None and chosen.size > _CELLS:
+        off = np.abs(stock.cell_looks[chosen] - look).max(axis=1)
+        chosen = chosen[np.argsort(off, kind="stable")[:_CELLS]]
+    return tuple(rows[i] for i in chosen)
 
 
-def _goes_with(stock: Stock, plate: DonorRow, look: NDArray[np.float64] | None) -> bool:
-    own = stock.looks.get(plate.sample_id)
-    return own is None or look is None or bool(np.abs(own - look)[:3].max() <= _UNLIKE)
-
-
-def _matching(wanted: NDArray[np.float64], look: NDArray[np.float64]) -> Density:
+def _matching(wanted: Look, look: Look) -> Density:
     """Return the factors that bring the density of a donor's red cells to the wanted one."""
     density, own = (-np.log(np.clip(light, 0.02, 0.98)) for light in (wanted[:3], look[:3]))
     factors = np.clip(density / own, 1 / _LARGEST_CHANGE, _LARGEST_CHANGE)
