@@ -38,16 +38,18 @@ from naturalize.seeds import child
 
 Pools = list[list[Rgb]]
 BASE = {
-    "layout": "random", "stain": "any", "jpeg_grid": False, "soft_cuts": False, "overlap": 0.04,
-    "encode": {"quality": 75},
+    "layout": "random", "stain": "any", "jpeg_grid": False, "soft_cuts": False, "halo": False,
+    "turns": True, "overlap": 0.04, "encode": {"quality": 75},
 }  # fmt: skip
 STEPS: dict[str, dict[str, Any]] = {
-    "as it was: cells from anywhere, at random": {},
+    "cells from anywhere, at random": {},
     "one stain an image": {"stain": "one"},
     "red cells laid out as in one real image": {"layout": "as observed", "overlap": 0.45},
     "cutouts on one JPEG grid": {"jpeg_grid": True},
     "final encode at quality 95": {"encode": {"quality": 95}},
     "soft edges where a neighbour was cut off": {"soft_cuts": True},
+    "cells neither turned nor flipped": {"turns": False},
+    "halo kept": {"halo": True},
 }
 """Each step on top of those before it."""
 
