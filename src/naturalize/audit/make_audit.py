@@ -56,6 +56,7 @@ class Trials:
     def __init__(self, bank: Artefact, recipe: Recipe, *, count: int, seed: int) -> None:
         self._split = RealSplit.load(bank.input("split"))
         self._recipe, self._seed = recipe, seed
+        self._looked: dict[str, list[Any]] = {}
         rng = child(seed, "audit", "pools")
         self._pools = two_pools(proven_bank(bank), self._split.train, rng=rng)
         self._draws = [
@@ -72,6 +73,12 @@ class Trials:
     def real(self) -> list[list[Rgb]]:
         """Return the real pictures of both pools."""
         return self._real(0)
+
+    def looked_at(self, probe: Probe) -> list[Any]:
+        """Return what a probe keeps of the real pictures of both pools; it looks once."""
+        if probe.name not in self._looked:
+            self._looked[probe.name] = [probe.look(pictures) for pictures in self.real()]
+        return self._looked[probe.name]
 
     def judged(self) -> tuple[Sample, ...]:
         """Return the samples of the real pictures of the second pool."""
@@ -129,22 +136,20 @@ def _tried(draft: Draft, trials: Trials, name: str, seed: int) -> list[Finding]:
     """Put one trial to every probe, unless an interrupted run did."""
 
     def work() -> str:
-        real, made = trials.real(), trials.made(name)
+        made = trials.made(name)
         return "".join(
-            _asked(probe, name, real, made, seed).model_dump_json() + "\n" for probe in PROBES
+            _asked(probe, name, trials.looked_at(probe), made, seed).model_dump_json() + "\n"
+            for probe in PROBES
         )
 
     text = draft.remember(f"{name.replace(' ', '-')}.jsonl", work)
     return [Finding.model_validate_json(line) for line in text.splitlines()]
 
 
-def _asked(
-    probe: Probe, name: str, real: list[list[Rgb]], made: list[list[Rgb]], seed: int
-) -> Finding:
-    """Let a probe learn on the first pool and judge the second."""
-    (learn_real, judge_real), (learn_made, judge_made) = (
-        [probe.look(pictures) for pictures in pools] for pools in (real, made)
-    )
+def _asked(probe: Probe, name: str, real: list[Any], made: list[list[Rgb]], seed: int) -> Finding:
+    """Let a probe learn on the first pool and judge the second; it has seen the ``real`` ones."""
+    learn_real, judge_real = real
+    learn_made, judge_made = (probe.look(pictures) for pictures in made)
     seen = judge_real, judge_made
     scores = probe.scores(learn_real, learn_made, seen, seed=seed)
     figure = auc(*scores, rng=child(seed, "audit", "bootstrap"))

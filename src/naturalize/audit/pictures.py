@@ -28,15 +28,15 @@ def two_draws(
     Only classes of which the pool holds a cutout take part, so that each can be composed.
     """
     able = [sample for sample in pool.samples if pool.bank.subjects(sample.label)]
-    drawn = [able[i] for i in rng.permutation(len(able))[: 2 * count]]
     by_class: dict[str, list[Sample]] = {}
-    for sample in drawn:
-        by_class.setdefault(sample.label, []).append(sample)
+    for i in rng.permutation(len(able)):
+        by_class.setdefault(able[i].label, []).append(able[i])
     pairs = [
         pair for same in by_class.values() for pair in zip(same[::2], same[1::2], strict=False)
     ]
     if not pairs:
         raise InputError("bank", "classes with cutouts and two images in each pool", "none")
+    pairs = [pairs[i] for i in rng.permutation(len(pairs))[:count]]
     first, second = zip(*pairs, strict=True)
     return first, second
 
