@@ -25,6 +25,7 @@ LAYERS = (
     {"cutouts"},
     {"compose"},
     {"train", "evaluate"},
+    {"audit"},
     {"report"},
     {"cli"},
     {"__main__"},
@@ -32,7 +33,7 @@ LAYERS = (
 LAYER_OF = {name: number for number, names in enumerate(LAYERS) for name in names}
 # Heavy packages may be imported at the top of these files alone.
 HEAVY = {
-    "torch": ("train/", "segment/sam_model.py"),
+    "torch": ("train/", "audit/frozen_probe.py", "audit/crop_probe.py", "segment/sam_model.py"),
     "torchvision": ("train/",),
     "timm": ("train/",),
     "accelerate": ("train/",),

@@ -158,7 +158,7 @@ def loaded(bank: Artefact) -> CutoutBank:
 
 
 def rendered(loaded: CutoutBank, **more: object) -> dict[str, Composite]:
-    base = load_recipe("naturalize").model_copy(update={"red_cells": 8, **more})
+    base = load_recipe("naturalize").model_copy(update={"red_cells": 8, "layout": "random", **more})
     found = {}
     for name in NAMES:
         recipe = base.model_copy(update={"blend": name})

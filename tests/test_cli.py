@@ -54,6 +54,7 @@ def test_help_lists_every_verb_and_needs_no_torch() -> None:
         "cut",
         "export",
         "compose",
+        "audit",
     ]:
         assert verb in done.stdout
 

@@ -13,6 +13,7 @@ from naturalize import images
 from naturalize.artefact import Artefact, open_artefact
 from naturalize.compose.blend import BLENDS, Layer, change_density
 from naturalize.compose.composite_set import CompositeSet
+from naturalize.compose.jpeg_grid import BLOCK_PX
 from naturalize.compose.make_composites import RECORDS, make_composites, replay
 from naturalize.compose.placement import draw_scene, orient
 from naturalize.compose.recipe import Recipe, load_recipe, shipped_recipes
@@ -86,7 +87,9 @@ def test_the_papers_recipe_is_algorithm_1(loaded: CutoutBank) -> None:
 
 
 def test_objects_collide_by_pixel_mask(loaded: CutoutBank) -> None:
-    recipe = load_recipe("naturalize").model_copy(update={"overlap": 0.0, "red_cells": 30})
+    recipe = load_recipe("naturalize").model_copy(
+        update={"overlap": 0.0, "red_cells": 30, "layout": "random"}
+    )
     for seed in range(4):
         composite = render(draw(recipe, loaded, seed), loaded, recipe)
         covered = np.zeros(composite.label_map.shape, int)
@@ -104,7 +107,9 @@ def test_objects_collide_by_pixel_mask(loaded: CutoutBank) -> None:
 
 
 def test_what_cannot_be_placed_is_counted(loaded: CutoutBank) -> None:
-    recipe = load_recipe("naturalize").model_copy(update={"red_cells": 300, "attempts": 1})
+    recipe = load_recipe("naturalize").model_copy(
+        update={"red_cells": 300, "layout": "random", "attempts": 1}
+    )
     scene = draw(recipe, loaded)
     kinds = Counter(loaded.by_id[p.cutout].kind for p in scene.placements)
     assert kinds["RBC"] + scene.unplaced["RBC"] == 300
@@ -112,7 +117,7 @@ def test_what_cannot_be_placed_is_counted(loaded: CutoutBank) -> None:
 
 
 def test_ranges_and_canvas_are_honoured(loaded: CutoutBank) -> None:
-    update = {"red_cells": (2, 4), "platelets": 0, "canvas": (400, 500)}
+    update = {"layout": "random", "red_cells": (2, 4), "platelets": 0, "canvas": (400, 500)}
     recipe = load_recipe("naturalize").model_copy(update=update)
     counts = set()
     for seed in range(12):
@@ -124,7 +129,7 @@ def test_ranges_and_canvas_are_honoured(loaded: CutoutBank) -> None:
 
 def test_subject_stays_within_the_observed_jitter(loaded: CutoutBank) -> None:
     recipe = load_recipe("naturalize")
-    limit = np.abs(np.array(loaded.statistics.offsets)).max() + 2
+    limit = np.abs(np.array(loaded.statistics.offsets)).max() + 2 + BLOCK_PX // 2
     for seed in range(10):
         scene = draw(recipe, loaded, seed)
         subject = scene.placements[0]

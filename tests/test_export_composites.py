@@ -28,7 +28,7 @@ from naturalize.errors import ImageError, InputError
 from naturalize.geometry import Box
 
 Bools = NDArray[np.bool_]
-CROWDED = {"overlap": 0.4, "red_cells": 24, "platelets": 2}
+CROWDED = {"layout": "random", "overlap": 0.4, "red_cells": 24, "platelets": 2}
 
 
 @pytest.fixture(scope="module", params=["transmittance", "alpha"])

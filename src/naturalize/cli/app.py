@@ -8,6 +8,7 @@ import typer
 
 from naturalize import __version__
 from naturalize.cli import (
+    audit,
     compose,
     curate,
     cut,
@@ -41,6 +42,7 @@ app.command("curate")(curate.curate)
 app.command("split")(split.split)
 app.command("cut")(cut.cut)
 app.command("compose")(compose.compose)
+app.command("audit")(audit.audit)
 app.command("export")(export.export)
 app.command("pack")(pack.pack)
 app.command("train")(train.train)

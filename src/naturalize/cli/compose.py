@@ -96,6 +96,19 @@ def compose(
     tell(made, as_json, counts_table("composites", made.summary["counts"]))
     for label in made.summary["without_cutouts"]:
         typer.echo(f"warning: no cell of class {label} could be cut out, none composed", err=True)
+    _warn_if_told(plan)
+
+
+def _warn_if_told(recipe: Recipe) -> None:
+    """Say so where an audit of this very recipe found its composites too easy to tell."""
+    from naturalize.audit.findings import shipped_findings
+
+    known = shipped_findings(recipe)
+    for finding in known.over_limit() if known is not None else ():
+        limit = known.limits[finding.probe] if known is not None else 0.0
+        typer.echo(
+            f"warning: can be told from real images: {finding.said()}; limit {limit}", err=True
+        )
 
 
 def _preview(

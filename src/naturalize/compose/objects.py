@@ -9,7 +9,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from naturalize.compose.placement import inside, orient
+from naturalize.compose.canvas import inside
+from naturalize.compose.placement import orient
 from naturalize.compose.scene import Placement, Scene
 from naturalize.cutouts.bank import CutoutBank
 from naturalize.geometry import Box

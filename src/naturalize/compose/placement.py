@@ -2,49 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from naturalize.compose.canvas import Canvas
+from naturalize.compose.jpeg_grid import grid_phase, snapped
+from naturalize.compose.layout import Slot, draw_slots
 from naturalize.compose.recipe import Recipe
 from naturalize.compose.scene import Placement, Scene
+from naturalize.compose.stain import Stain, draw_plate, draw_stain, near
+from naturalize.compose.stock import stock_of
 from naturalize.cutouts.bank import CutoutBank, CutoutRow, DonorRow
 from naturalize.errors import InputError
 from naturalize.geometry import Box
 from naturalize.segment import Kind
 
-FREE, TAKEN, SUBJECT = 0, 1, 2
 A = TypeVar("A", bound=np.generic)
+Tried = tuple[Kind, Placement | None]
+_FITTED = 8
+"""Cells drawn for a place, of which the one that fits it best is taken."""
+_STEP_PX, _STEPS = 4, 10
+"""How far, and how often, a cell that meets the subject is moved away from it."""
 
 
-@dataclass
-class _Canvas:
-    """Where objects lie already: one byte a pixel, and their boxes."""
+@dataclass(frozen=True, eq=False)
+class _Drawing:
+    """One scene being drawn: its recipe, bank, places, stain and source of chance."""
 
-    taken: NDArray[np.uint8]
-    boxes: list[Box] = field(default_factory=list)
-
-    def fits(self, mask: NDArray[np.bool_], box: Box, recipe: Recipe) -> bool:
-        """Whether an object may lie in ``box``; ``mask`` has the box's shape."""
-        seen = box.clipped(*self.taken.shape)
-        if not seen.height or not seen.width:
-            return False
-        if recipe.collision == "box":
-            return not any(_meet(box, other) for other in self.boxes)
-        own = mask[inside(box, seen)]
-        area = int(np.count_nonzero(own))
-        below = self.taken[seen.slices][own]
-        overlap = int(np.count_nonzero(below))
-        free_of_subject = not (below == SUBJECT).any()
-        return area > 0 and free_of_subject and overlap <= recipe.overlap * area
-
-    def put(self, mask: NDArray[np.bool_], box: Box, what: int) -> None:
-        """Mark the object's pixels."""
-        seen = box.clipped(*self.taken.shape)
-        self.taken[seen.slices][mask[inside(box, seen)]] = what
-        self.boxes.append(box)
+    recipe: Recipe
+    bank: CutoutBank
+    canvas: Canvas
+    stain: Stain
+    rng: np.random.Generator
 
 
 def draw_scene(recipe: Recipe, bank: CutoutBank, label: str, *, rng: np.random.Generator) -> Scene:
@@ -56,33 +50,21 @@ def draw_scene(recipe: Recipe, bank: CutoutBank, label: str, *, rng: np.random.G
     if not subjects:
         raise InputError("classes", "classes with cutouts in the bank", label)
     subject = subjects[int(rng.integers(len(subjects)))]
-    plate = _draw_plate(recipe, bank, subject, rng=rng)
+    plate = draw_plate(recipe, bank, subject, rng=rng)
     observed = plate.height_px, plate.width_px
-    height_px, width_px = observed if recipe.canvas == "as observed" else recipe.canvas
-    canvas = _Canvas(np.zeros((height_px, width_px), dtype=np.uint8))
-    placements = [_place_subject(recipe, bank, subject, canvas, rng=rng)]
-    unplaced: dict[str, int] = {}
-    kinds: tuple[tuple[Kind, Any, tuple[int, ...]], ...] = (
-        ("RBC", recipe.red_cells, bank.statistics.red_cells),
-        ("PLT", recipe.platelets, bank.statistics.platelets),
-    )
-    for kind, wanted, seen in kinds:
-        pool = _near(recipe, bank, kind, plate)
-        for _ in range(_draw_count(wanted, seen, rng=rng) if pool else 0):
-            row = pool[int(rng.integers(len(pool)))]
-            placed = _place(recipe, bank, row, canvas, rng=rng)
-            if placed is None:
-                unplaced[kind] = unplaced.get(kind, 0) + 1
-            else:
-                placements.append(placed)
+    shape = observed if recipe.canvas == "as observed" else recipe.canvas
+    stain = draw_stain(recipe, bank, plate, subject, rng=rng)
+    drawing = _Drawing(recipe, bank, Canvas.of(shape), stain, rng)
+    first = _place_subject(drawing, subject)
+    tried = [*_red_cells(drawing, plate), *_platelets(drawing, plate)]
     return Scene(
         label=label,
         plate=plate.sample_id,
-        height_px=height_px,
-        width_px=width_px,
+        height_px=shape[0],
+        width_px=shape[1],
         noise_seed=int(rng.integers(2**31)),
-        placements=tuple(placements),
-        unplaced=unplaced,
+        placements=(first, *(placed for _, placed in tried if placed is not None)),
+        unplaced=dict(Counter(kind for kind, placed in tried if placed is None)),
     )
 
 
@@ -92,32 +74,40 @@ def orient(array: NDArray[A], turns: int, flip: bool) -> NDArray[A]:
     return turned[:, ::-1] if flip else turned
 
 
-def inside(box: Box, seen: Box) -> tuple[slice, slice]:
-    """Return the slices of an array of ``box`` that lie in its visible part ``seen``."""
-    top, left = seen.top - box.top, seen.left - box.left
-    return slice(top, top + seen.height), slice(left, left + seen.width)
+def _red_cells(drawing: _Drawing, plate: DonorRow) -> Iterator[Tried]:
+    """Place red cells as the plate's image shows them; at random on a canvas of other size."""
+    recipe, bank, rng = drawing.recipe, drawing.bank, drawing.rng
+    pool = drawing.stain.red_cells
+    donor_px = plate.height_px, plate.width_px
+    if recipe.layout == "random" or drawing.canvas.shape != donor_px:
+        seen = bank.statistics.red_cells
+        yield from _scattered(drawing, "RBC", pool, draw_count(recipe.red_cells, seen, rng=rng))
+        return
+    boxes = stock_of(bank).layouts.get(plate.sample_id, ())
+    left: list[CutoutRow] = []
+    for slot in draw_slots(boxes, donor_px, turns=recipe.turns, rng=rng) if pool else ():
+        left = left or list(pool)
+        yield "RBC", _fill(drawing, slot, left)
 
 
-def _draw_plate(
-    recipe: Recipe, bank: CutoutBank, subject: CutoutRow, *, rng: np.random.Generator
-) -> DonorRow:
-    """Draw a plate lit like the subject's own donor; its own or the nearest where none is."""
-    if not bank.plates:
-        raise InputError("bank", "at least one plate", "none")
-    own = bank.donor_by_id[subject.sample_id].surface.coefficients[:, 0]
-    off = np.abs(bank.plate_colours - own).max(axis=1)
-    near = np.flatnonzero(off <= recipe.plate_tolerance)
-    return bank.plates[int(rng.choice(near)) if near.size else int(off.argmin())]
+def _platelets(drawing: _Drawing, plate: DonorRow) -> Iterator[Tried]:
+    recipe, bank = drawing.recipe, drawing.bank
+    count = draw_count(recipe.platelets, bank.statistics.platelets, rng=drawing.rng)
+    return _scattered(drawing, "PLT", near(recipe, bank, "PLT", plate), count)
 
 
-def _near(recipe: Recipe, bank: CutoutBank, kind: Kind, plate: DonorRow) -> tuple[CutoutRow, ...]:
-    """Return bystanders whose donors are lit like the plate."""
-    rows, colours = bank.bystanders[kind]
-    off = np.abs(colours - plate.surface.coefficients[:, 0]).max(axis=1, initial=0.0)
-    return tuple(rows[i] for i in np.flatnonzero(off <= recipe.plate_tolerance))
+def _scattered(
+    drawing: _Drawing, kind: Kind, pool: tuple[CutoutRow, ...], count: int
+) -> Iterator[Tried]:
+    """Place ``count`` cutouts of a pool wherever there is room."""
+    for _ in range(count if pool else 0):
+        row = pool[int(drawing.rng.integers(len(pool)))]
+        turns, flip = _draw_pose(drawing)
+        yield kind, _place(drawing, row, turns, flip, _corners(drawing, row, turns))
 
 
-def _draw_count(wanted: Any, seen: tuple[int, ...], *, rng: np.random.Generator) -> int:
+def draw_count(wanted: Any, seen: tuple[int, ...], *, rng: np.random.Generator) -> int:
+    """Draw how many objects of a kind: a number, one of a range, or one observed."""
     if wanted == "as observed":
         return int(seen[int(rng.integers(len(seen)))]) if seen else 0
     if isinstance(wanted, int):
@@ -126,70 +116,91 @@ def _draw_count(wanted: Any, seen: tuple[int, ...], *, rng: np.random.Generator)
     return int(rng.integers(low, high + 1))
 
 
-def _place_subject(
-    recipe: Recipe,
-    bank: CutoutBank,
-    row: CutoutRow,
-    canvas: _Canvas,
-    *,
-    rng: np.random.Generator,
-) -> Placement:
+def _place_subject(drawing: _Drawing, row: CutoutRow) -> Placement:
     """Put the subject at the centre, off it by what one real image showed."""
-    turns, flip = _draw_pose(recipe, rng=rng)
-    mask = orient(bank.cutout(row.id).mask, turns, flip)
-    offsets = bank.statistics.offsets
+    recipe, rng = drawing.recipe, drawing.rng
+    turns, flip = _draw_pose(drawing)
+    mask = orient(drawing.bank.cutout(row.id).mask, turns, flip)
+    offsets = drawing.bank.statistics.offsets
     down = right = 0.0
     if recipe.jitter == "as observed" and offsets:
         down, right = offsets[int(rng.integers(len(offsets)))]
-    height_px, width_px = canvas.taken.shape
+    height_px, width_px = drawing.canvas.shape
     top = round(height_px / 2 + down - mask.shape[0] / 2)
     left = round(width_px / 2 + right - mask.shape[1] / 2)
-    canvas.put(mask, Box(top, left, *mask.shape), SUBJECT)
-    density = _draw_density(recipe, rng=rng)
+    top, left = _on_grid(recipe, row, turns, flip, top, left)
+    drawing.canvas.put_subject(mask, Box(top, left, *mask.shape))
+    density = drawing.stain.density(row.sample_id)
     return Placement(cutout=row.id, top=top, left=left, turns=turns, flip=flip, density=density)
 
 
+def _fill(drawing: _Drawing, slot: Slot, left: list[CutoutRow]) -> Placement | None:
+    """Put a red cell where one was observed, moved away from the subject where they meet.
+
+    It is taken out of those ``left``, so that no cell is seen twice while others are not.
+    """
+    drawn = [left[i] for i in drawing.rng.permutation(len(left))[:_FITTED]]
+    poses = [_draw_pose(drawing) for _ in drawn]
+    rims = stock_of(drawing.bank).rims
+    wide = [slot.grown(rims[row.id]) for row in drawn]
+    shapes = [_turned(row, turns) for row, (turns, _) in zip(drawn, poses, strict=True)]
+    misfits = [place.misfit(*shape) for place, shape in zip(wide, shapes, strict=True)]
+    best = 0 if slot.is_cut else misfits.index(min(misfits))
+    left.remove(drawn[best])
+    top, first = wide[best].corner(*shapes[best])
+    height_px, width_px = drawing.canvas.shape
+    down = top + shapes[best][0] / 2 - height_px / 2
+    right = first + shapes[best][1] / 2 - width_px / 2
+    far = max(1.0, float(np.hypot(down, right)))
+    steps = range(0, _STEP_PX * _STEPS, _STEP_PX)
+    moved = ((round(top + step * down / far), round(first + step * right / far)) for step in steps)
+    return _place(drawing, drawn[best], *poses[best], moved)
+
+
 def _place(
-    recipe: Recipe,
-    bank: CutoutBank,
-    row: CutoutRow,
-    canvas: _Canvas,
-    *,
-    rng: np.random.Generator,
+    drawing: _Drawing, row: CutoutRow, turns: int, flip: bool, corners: Iterable[tuple[int, int]]
 ) -> Placement | None:
-    """Try to find room for one bystander; None after ``recipe.attempts`` tries."""
-    turns, flip = _draw_pose(recipe, rng=rng)
-    density = _draw_density(recipe, rng=rng)
-    mask = orient(bank.cutout(row.id).mask, turns, flip)
-    (height_px, width_px), (h, w) = canvas.taken.shape, mask.shape
-    if recipe.border:
-        low, high = (-h // 2, -w // 2), (height_px - h // 2, width_px - w // 2)
-    else:
-        low, high = (0, 0), (max(1, height_px - h + 1), max(1, width_px - w + 1))
-    tries = rng.integers(low, high, size=(recipe.attempts, 2))
-    for top, left in tries.tolist():
-        box = Box(top, left, h, w)
-        if canvas.fits(mask, box, recipe):
-            canvas.put(mask, box, TAKEN)
+    """Put a bystander at the first of ``corners`` (top, left) where it fits; None without one."""
+    density = drawing.stain.density(row.sample_id)
+    mask = orient(drawing.bank.cutout(row.id).mask, turns, flip)
+    for corner in corners:
+        top, left = _on_grid(drawing.recipe, row, turns, flip, *corner)
+        box = Box(top, left, *mask.shape)
+        if drawing.canvas.fits(mask, box, drawing.recipe):
+            drawing.canvas.put(mask, box)
             return Placement(
                 cutout=row.id, top=top, left=left, turns=turns, flip=flip, density=density
             )
     return None
 
 
-def _draw_pose(recipe: Recipe, *, rng: np.random.Generator) -> tuple[int, bool]:
-    turns, flip = rng.integers(0, [4, 2])
-    return (int(turns), bool(flip)) if recipe.turns else (0, False)
+def _corners(drawing: _Drawing, row: CutoutRow, turns: int) -> list[tuple[int, int]]:
+    """Draw places (top, left) to try, anywhere on the canvas."""
+    recipe = drawing.recipe
+    (height_px, width_px), (h, w) = drawing.canvas.shape, _turned(row, turns)
+    if recipe.border:
+        low, high = (-h // 2, -w // 2), (height_px - h // 2, width_px - w // 2)
+    else:
+        low, high = (0, 0), (max(1, height_px - h + 1), max(1, width_px - w + 1))
+    return [(t, e) for t, e in drawing.rng.integers(low, high, size=(recipe.attempts, 2)).tolist()]
 
 
-def _draw_density(recipe: Recipe, *, rng: np.random.Generator) -> tuple[float, float, float]:
-    """Draw factors on the optical density: one for the cell, one more for each channel."""
-    whole, *channels = rng.uniform(-1, 1, 4)
-    common = 1 + recipe.appearance.density * whole
-    per_channel = recipe.appearance.density_per_channel
-    r, g, b = (round(float(common * (1 + per_channel * c)), 3) for c in channels)
-    return r, g, b
+def _draw_pose(drawing: _Drawing) -> tuple[int, bool]:
+    turns, flip = drawing.rng.integers(0, [4, 2])
+    return (int(turns), bool(flip)) if drawing.recipe.turns else (0, False)
 
 
-def _meet(a: Box, b: Box) -> bool:
-    return a.top < b.bottom and b.top < a.bottom and a.left < b.right and b.left < a.right
+def _turned(row: CutoutRow, turns: int) -> tuple[int, int]:
+    """Return (height, width) in px of a cutout after quarter turns."""
+    sides = row.box.height, row.box.width
+    return sides if turns % 2 == 0 else (sides[1], sides[0])
+
+
+def _on_grid(
+    recipe: Recipe, row: CutoutRow, turns: int, flip: bool, top: int, left: int
+) -> tuple[int, int]:
+    """Move a place by up to 4 px to where the cutout's JPEG blocks meet the composite's."""
+    if not recipe.jpeg_grid:
+        return top, left
+    rows, columns = grid_phase(row.box, turns, flip)
+    return snapped(top, rows), snapped(left, columns)

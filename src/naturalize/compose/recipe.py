@@ -24,10 +24,15 @@ class _Part(BaseModel):
 
 
 class Appearance(_Part):
-    """How far a cell may be changed: optical density times 1 +- the share, 0 for not at all."""
+    """How far a cell may be changed: optical density times 1 +- the share, 0 for not at all.
+
+    With ``stain: one`` the first two are drawn once for all cells of an image, and
+    ``density_per_cell`` for each; with ``stain: any`` the first two are drawn for each cell.
+    """
 
     density: Share = 0.0
     density_per_channel: Share = 0.0
+    density_per_cell: Share = 0.0
 
 
 class Encode(_Part):
@@ -50,6 +55,11 @@ class Recipe(_Part):
     ``jitter`` moves the subject off the centre as observed, or not. ``collision`` works on masks or
     on boxes (the paper's); ``overlap`` is the share of a red cell that may lie on others;
     ``border`` lets objects cross the image border; ``turns`` gives quarter turns and flips.
+    ``layout`` places red cells as the plate's own image shows them, clumps and border included
+    (``red_cells`` is then as observed), or at random; ``jpeg_grid`` keeps cutouts on the 8 x 8
+    blocks they come from. ``stain: one`` composes an image of slides and red cells that look alike
+    and brings their density to one level. ``soft_cuts`` softens edges that were cut through a
+    neighbour, ``halo`` keeps what light shows around a cell (both ``transmittance`` only).
     ``plate_tolerance`` is how many grey levels (any channel) the light of a cutout's donor may
     differ from the plate's.
 
@@ -66,6 +76,11 @@ class Recipe(_Part):
     canvas: Observed | tuple[Side, Side] = "as observed"
     red_cells: Observed | Count | tuple[Count, Count] = "as observed"
     platelets: Observed | Count | tuple[Count, Count] = "as observed"
+    layout: Observed | Literal["random"] = "random"
+    stain: Literal["one", "any"] = "any"
+    jpeg_grid: bool = False
+    soft_cuts: bool = False
+    halo: bool = False
     jitter: Observed | Literal["none"] = "as observed"
     collision: Literal["mask", "box"] = "mask"
     overlap: Share = 0.04
@@ -87,6 +102,12 @@ class Recipe(_Part):
     def _one_way_to_count(self) -> Recipe:
         if self.counts is not None and (self.fill_to is not None or self.classes != "all"):
             raise ValueError("counts stands alone, without classes or fill_to")
+        return self
+
+    @model_validator(mode="after")
+    def _one_way_to_lay_out(self) -> Recipe:
+        if self.layout == "as observed" and self.red_cells != "as observed":
+            raise ValueError("layout as observed goes with red_cells as observed")
         return self
 
     @property

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from naturalize.compose.blend import BLENDS, Layer, change_density
 from naturalize.compose.objects import label_map, visible, visible_box
 from naturalize.compose.recipe import Encode, Recipe
+from naturalize.compose.rim import keep_halo, soften_cuts
 from naturalize.compose.scene import Placement, Scene
 from naturalize.cutouts.bank import CutoutBank
 from naturalize.cutouts.cutout import FULL
@@ -43,7 +44,7 @@ def render(scene: Scene, bank: CutoutBank, recipe: Recipe) -> Composite:
     canvas = plate.surface.evaluate(scene.height_px, scene.width_px)
     rng = child(scene.noise_seed, "noise")
     noise = plate.noise(scene.height_px, scene.width_px, rng=rng)
-    layers = [_layer(placement, bank, canvas.shape) for placement in scene.placements]
+    layers = [_layer(placement, bank, recipe, canvas.shape) for placement in scene.placements]
     blended = BLENDS[recipe.blend](canvas, noise, layers)
     pixels = np.rint(np.clip(blended, 0, 255)).astype(np.uint8)
     jpeg = _encode(pixels, recipe.encode)
@@ -51,18 +52,22 @@ def render(scene: Scene, bank: CutoutBank, recipe: Recipe) -> Composite:
     return Composite(scene, decode(jpeg), jpeg, label_map(canvas.shape, own))
 
 
-def _layer(placement: Placement, bank: CutoutBank, shape: tuple[int, ...]) -> Layer:
+def _layer(placement: Placement, bank: CutoutBank, recipe: Recipe, shape: tuple[int, ...]) -> Layer:
     """Return one object, oriented and changed, cut to what is visible."""
     cutout = bank.cutout(placement.cutout)
     light = change_density(cutout.transmittance(), placement.density)
     own_plate = cutout.surface.evaluate_box(cutout.box, *cutout.donor_px)
     unchanged = placement.density == (1.0, 1.0, 1.0)
     pixels = cutout.pixels.astype(np.float32) if unchanged else own_plate * light
+    weight = cutout.weight
+    if recipe.blend == "transmittance":
+        weight = keep_halo(weight) if recipe.halo else weight
+        light, weight = soften_cuts(light, weight) if recipe.soft_cuts else (light, weight)
     return Layer(
-        box=visible_box(placement, cutout.weight.shape, shape),
+        box=visible_box(placement, weight.shape, shape),
         light=visible(placement, light, shape),
         pixels=visible(placement, pixels, shape),
-        weight=visible(placement, cutout.weight, shape),
+        weight=visible(placement, weight, shape),
     )
 
 

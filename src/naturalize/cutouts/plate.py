@@ -14,6 +14,7 @@ from naturalize.optics import PlateSurface
 TILE_PX = 24
 MAX_TILES = 6
 MIN_BACKGROUND = 0.03
+_BLOCK_PX = 8
 _ZERO = 128
 
 
@@ -77,19 +78,23 @@ def take_plate(
 
 
 def _free_squares(background: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return corners (row, column) of disjoint squares that are bare slide, the emptiest first."""
+    """Return corners (row, column) of disjoint squares that are bare slide, the emptiest first.
+
+    They lie on the blocks of the image's own JPEG, so that tiles laid out side by side show no
+    blocks but those of one grid.
+    """
     filled = np.zeros((background.shape[0] + 1, background.shape[1] + 1), dtype=np.int64)
     filled[1:, 1:] = background.cumsum(axis=0).cumsum(axis=1)
-    k = TILE_PX
+    k, n = TILE_PX, TILE_PX // _BLOCK_PX
     if min(background.shape) < k:
         return []
     inside = filled[k:, k:] - filled[:-k, k:] - filled[k:, :-k] + filled[:-k, :-k]
-    inside = inside.copy()
+    inside = inside[::_BLOCK_PX, ::_BLOCK_PX].copy()
     corners: list[tuple[int, int]] = []
     while len(corners) < MAX_TILES:
         row, column = divmod(int(inside.argmax()), inside.shape[1])
         if inside[row, column] < 0.97 * k * k:
             break
-        corners.append((row, column))
-        inside[max(0, row - k + 1) : row + k, max(0, column - k + 1) : column + k] = 0
+        corners.append((row * _BLOCK_PX, column * _BLOCK_PX))
+        inside[max(0, row - n + 1) : row + n, max(0, column - n + 1) : column + n] = 0
     return corners

@@ -1,0 +1,1 @@
+"""How real composites look: probes that try to tell them from real images."""

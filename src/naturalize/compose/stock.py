@@ -1,0 +1,103 @@
+"""What a bank offers beyond its tables: how its red cells are stained, lie and end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from naturalize.cutouts.bank import CutoutBank, CutoutRow
+from naturalize.cutouts.cutout import FULL, Cutout
+from naturalize.geometry import Box
+
+CLEAR_RIM = 0.95
+"""Share of the pixels just outside an object that must be its own rim, no neighbour's."""
+_CROSS = np.ones((3, 3), np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class Stock:
+    """Measured on a bank once a process.
+
+    ``clear`` are the ids of cutouts that touched no neighbour, so that no edge is cut through
+    stain. ``looks`` tells how each donor's red cells look, float64 (5,): mean transmittance of red,
+    green and blue, how much lighter their middle is (share), and their diameter (share of the
+    median). ``layouts`` tells where all its red cells lie, taken or not, ``rims`` how wide the rim
+    of each red cell is in px.
+    ``cell_looks`` (n, 5) and ``cells_clear`` bool (n,) are about the donors of the bank's red cells
+    and those cells, ``plate_looks`` (m, 5) about its plates, NaN where no red cell was cut out.
+    """
+
+    clear: frozenset[str]
+    looks: Mapping[str, NDArray[np.float64]]
+    layouts: Mapping[str, tuple[Box, ...]]
+    rims: Mapping[str, int]
+    cell_looks: NDArray[np.float64]
+    cells_clear: NDArray[np.bool_]
+    plate_looks: NDArray[np.float64]
+
+
+@lru_cache(maxsize=4)
+def stock_of(bank: CutoutBank) -> Stock:
+    """Look through all cutouts of a bank."""
+    clear = set()
+    seen: dict[str, list[NDArray[np.float64]]] = {}
+    layouts: dict[str, list[Box]] = {}
+    rims: dict[str, int] = {}
+    for row in bank.rows:
+        cutout = bank.cutout(row.id)
+        if clear_rim(cutout) >= CLEAR_RIM:
+            clear.add(row.id)
+        if row.kind == "RBC":
+            seen.setdefault(row.sample_id, []).append(_look(cutout))
+            bare = _bare_box(row, cutout)
+            rims[row.id] = (row.box.height - bare.height) // 2
+            layouts.setdefault(row.sample_id, []).append(bare)
+    for refused in bank.turned_down():
+        if refused.kind == "RBC":
+            layouts.setdefault(refused.sample_id, []).append(refused.box)
+    sizes = [look[-1] for looks in seen.values() for look in looks]
+    scale = np.array([1, 1, 1, 1, np.median(sizes) if sizes else 1.0])
+    looks = {name: np.mean(found, axis=0) / scale for name, found in seen.items()}
+    cells, _ = bank.bystanders["RBC"]
+    unknown = np.full(5, np.nan)
+    return Stock(
+        clear=frozenset(clear),
+        looks=looks,
+        layouts={name: tuple(boxes) for name, boxes in layouts.items()},
+        rims=rims,
+        cell_looks=np.array([looks[row.sample_id] for row in cells]).reshape(-1, 5),
+        cells_clear=np.array([row.id in clear for row in cells], dtype=np.bool_),
+        plate_looks=np.array([looks.get(row.sample_id, unknown) for row in bank.plates]),
+    )
+
+
+def clear_rim(cutout: Cutout) -> float:
+    """Return the share of the pixels beside an object where its rim begins undisturbed."""
+    own = cutout.mask.astype(np.uint8)
+    beside = (cv2.dilate(own, _CROSS) > 0) & (own == 0)
+    bright = cutout.weight[beside] > FULL // 2
+    return float(bright.mean()) if bright.size else 0.0
+
+
+def _bare_box(row: CutoutRow, cutout: Cutout) -> Box:
+    """Return the box of the object without its rim."""
+    rows, columns = (np.flatnonzero(cutout.mask.any(axis=axis)) for axis in (1, 0))
+    top, left = row.box.top + int(rows[0]), row.box.left + int(columns[0])
+    return Box(top, left, int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1)
+
+
+def _look(cutout: Cutout) -> NDArray[np.float64]:
+    """Return transmittance (3), how much lighter the middle is, and the diameter in px."""
+    mask, pixels = cutout.mask, cutout.pixels
+    h, w = mask.shape
+    middle = np.s_[3 * h // 8 : 5 * h // 8 + 1, 3 * w // 8 : 5 * w // 8 + 1]
+    area = int(np.count_nonzero(mask))
+    mean = pixels[mask].sum(axis=0, dtype=np.int64) / area
+    lighter = pixels[middle][..., 1].mean(dtype=np.float64) / mean[1] - 1
+    light = mean / cutout.surface.coefficients[:, 0]
+    return np.array([*light, lighter, area**0.5])
