@@ -21,7 +21,7 @@ def keep_halo(weight: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the weight (h, w) of an object with a rim that stays firm and fades late.
 
     >>> keep_halo(np.array([[255, 203, 102, 0]], np.uint8)).tolist()
-    [[255, 244, 163, 0]]
+    [[255, 244, 164, 0]]
     """
     missing = (FULL - 1) - np.minimum(weight, FULL - 1).astype(np.int32)
     firm = (FULL - 1) - missing * missing // (FULL - 1)
