@@ -130,7 +130,7 @@ def _prepare(plan: Plan, mode: IfExists) -> Artefact:
         _say(f"import {plan.data}")
         dataset = import_dataset(plan.data, target, if_exists=mode, track=bar)
     _say("curate")
-    curated = curate(dataset, plan.out / "curated", if_exists=mode, track=bar)
+    curated = curate(dataset, plan.out / "curated", workers=plan.workers, if_exists=mode, track=bar)
     _say("split before anything is cut")
     return make_split(curated, plan.out / "split", seed=plan.seed, cap=plan.cap, if_exists=mode)
 
