@@ -200,10 +200,12 @@ def _cells(cells: Mapping[str, Any], found: list[dict[str, str]]) -> Part:
     of_class = cells["counts"]
     per_cent = {
         "a second or a cut cell, found here": [
-            100 * row["multicell or fragment"] / row["images"] for row in of_class.values()
+            round(100 * row["multicell or fragment"] / row["images"], 1)
+            for row in of_class.values()
         ],
         "removed by the Naturalize paper": [
-            100 * row["paper, removed"] / row["paper, images"] for row in of_class.values()
+            round(100 * row["paper, removed"] / row["paper, images"], 1)
+            for row in of_class.values()
         ],
     }
     chart = grouped_bars(
@@ -219,8 +221,8 @@ def _cells(cells: Mapping[str, Any], found: list[dict[str, str]]) -> Part:
     text = (
         f"Files looked at, {total:,} with a class: {either} show a nucleated cell besides the one "
         f"they are filed under, {kinds['multicell']} a whole one, {kinds['fragment']} one cut by "
-        f"the border (some both). They were found by `naturalize curate`; of {both['of']} such "
-        f"findings drawn at random two judges, both, call {both['share']:.0%} right. "
+        f"the border (some both). They were found by naturalize curate; of {both['of']} such "
+        f"findings drawn at random two judges, both, call {both['share']:.1%} right. "
         f"{kinds['no_centre_cell']} images have no cell of their class's kind at their centre. The "
         "Naturalize paper (2023) removed images by hand; its counts do not follow from the number "
         "of cells (PMY: 29% removed), and it names no file."
