@@ -21,6 +21,7 @@ def page(precise: Mapping[str, Any], recalled: Mapping[str, Any]) -> str:
         precision=_table(
             ["", "both judges", "95% interval", "first", "second"], _precision_rows(precise)
         ),
+        readings=_readings(precise["precision"]["all"]),
         same=f"{precise['agreement']['same']:.1%}",
         kappa=precise["agreement"]["kappa"],
         wrong="; ".join(
@@ -79,6 +80,11 @@ def _count_rows(of_class: Mapping[str, Mapping[str, int]]) -> list[list[str]]:
     ]  # fmt: skip
 
 
+def _readings(group: Mapping[str, Any]) -> str:
+    hits, of = (sum(group[turn][name] for turn in TURNS) for name in ("hits", "of"))
+    return f"{hits} of {of} ({hits / of:.3f})"
+
+
 def _share(given: Mapping[str, Any]) -> list[str]:
     low, high = given["wilson95"]
     return [f"{given['hits']} of {given['of']} ({given['share']:.3f})", f"{low:.3f} to {high:.3f}"]
@@ -129,7 +135,7 @@ are of a fresh draw after that; some images are in both.
 
 {precision}
 
-The judges agree on {same}; Cohen's kappa {kappa}. What is wrong, {wrong}.
+Over both readings {readings} are right. The judges agree on {same}; Cohen's kappa {kappa}. What is wrong, {wrong}.
 
 ## Counts beside the paper's
 
