@@ -135,7 +135,8 @@ are of a fresh draw after that; some images are in both.
 
 {precision}
 
-Over both readings {readings} are right. The judges agree on {same}; Cohen's kappa {kappa}. What is wrong, {wrong}.
+Over both readings {readings} are right. The judges agree on {same}; Cohen's kappa {kappa}. What \
+is wrong, {wrong}.
 
 ## Counts beside the paper's
 
