@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from multicell_score import TURNS
+from segment_page import table
 
 
 def page(precise: Mapping[str, Any], recalled: Mapping[str, Any]) -> str:
     """Return the Markdown page."""
     return _PAGE.format(
-        recall=_table(["", "recall", "95% interval"], _recall_rows(recalled)),
+        recall=table(["", "recall", "95% interval"], _recall_rows(recalled)),
         bases=recalled["bases"],
         drawn=recalled["drawn"],
         cell=_by_cell(recalled),
         images=precise["images"],
         findings=precise["findings"],
-        precision=_table(
+        precision=table(
             ["", "both judges", "95% interval", "first", "second"], _precision_rows(precise)
         ),
         readings=_readings(precise["precision"]["all"]),
-        same=f"{precise['agreement']['same']:.1%}",
+        same=f"{precise['agreement']['alike']:.1%}",
         kappa=precise["agreement"]["kappa"],
         wrong="; ".join(
             f"{turn}: {', '.join(f'{fault} {n}' for fault, n in faults.items()) or 'none'}"
             for turn, faults in precise["wrong"].items()
         ),
-        counts=_table(_COUNTS, _count_rows(precise["counts"])),
+        counts=table(_COUNTS, _count_rows(precise["counts"])),
         images_here=f"{sum(row['images'] for row in precise['counts'].values()):,}",
     )
 
@@ -88,11 +89,6 @@ def _readings(group: Mapping[str, Any]) -> str:
 def _share(given: Mapping[str, Any]) -> list[str]:
     low, high = given["wilson95"]
     return [f"{given['hits']} of {given['of']} ({given['share']:.3f})", f"{low:.3f} to {high:.3f}"]
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 _PAGE = """\

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from curate import share
 from naturalize.curate.finding import Finding
 from naturalize.datasets.manifest import Manifest, read_table, write_table
 from naturalize.errors import InputError
+from segment_judged import agreement
 
 Found = Mapping[str, Mapping[str, Finding]]
 Row = Mapping[str, str]
@@ -66,7 +65,9 @@ def score(manifest: Manifest, found: Found, judged: Sequence[Row]) -> dict[str, 
         "images": len({row["path"] for row in judged}),
         "findings": len(judged),
         "precision": {name: precision(rows) for name, rows in groups.items() if rows},
-        "agreement": agreement(judged),
+        "agreement": agreement(
+            *({i: row[turn] == "right" for i, row in enumerate(judged)} for turn in TURNS)
+        ),
         "wrong": {
             turn: dict(Counter(r[f"{turn}_fault"] for r in judged if r[turn] == "wrong"))
             for turn in TURNS
@@ -80,15 +81,6 @@ def precision(rows: Sequence[Row]) -> dict[str, object]:
     both = sum(all(row[turn] == "right" for turn in TURNS) for row in rows)
     each = {turn: share(sum(row[turn] == "right" for row in rows), len(rows)) for turn in TURNS}
     return {"both": share(both, len(rows)), **each}
-
-
-def agreement(judged: Sequence[Row]) -> dict[str, float]:
-    """Return how often the two judges agree, and Cohen's kappa."""
-    one, other = (np.array([row[turn] == "right" for row in judged]) for turn in TURNS)
-    same = float((one == other).mean())
-    chance = float(one.mean() * other.mean() + (1 - one.mean()) * (1 - other.mean()))
-    kappa = 1.0 if chance == 1 else (same - chance) / (1 - chance)
-    return {"same": round(same, 4), "kappa": round(kappa, 3)}
 
 
 def counts(manifest: Manifest, found: Found) -> dict[str, dict[str, int]]:

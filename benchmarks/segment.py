@@ -32,7 +32,7 @@ import cv2
 from naturalize import __version__
 from naturalize.segment import SEGMENTERS, Segmenter
 from segment_boxes import measure_boxes
-from segment_controls import draw_controls, judged_controls, read_controls, write_controls
+from segment_controls import draw_controls, judged_controls, read_controls
 from segment_digest import behaviour_digest
 from segment_draw import (
     PER_CLASS,
@@ -156,7 +156,7 @@ def draw(segmenter: Segmenter, given: Given) -> Result:
         for path in write_sheets(rows, segmenter, given.data, given.sheets, name):
             print(path)
     controls = draw_controls(given.data, given.sheets, seed=given.seed)
-    write_controls(given.out / "drawn-controls.csv", controls)
+    write_rows(given.out / "drawn-controls.csv", controls)
     counts = {name: len(rows) for name, rows in drawn.items()} | {"controls": len(controls)}
     return {"seed": given.seed, "pool_images": given.count or POOL_IMAGES, **counts}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -20,7 +20,7 @@ from naturalize.geometry import Box
 from naturalize.segment import Mask
 from naturalize.segment.regions import fill_holes
 from segment_agreement import iou, share_interval
-from segment_draw import Row, refuse_existing
+from segment_draw import Row
 from segment_judged import Good, Judgement, agreement
 from segment_sheets import pair, write_pages
 from segment_truth import HAND_DRAWN, HandCell, hand_cells
@@ -76,21 +76,12 @@ def damaged(cell: NDArray[np.bool_], damage: str, *, rng: np.random.Generator) -
 
 
 def read_controls(path: Path) -> list[Control]:
-    """Read a table that :func:`write_controls` wrote."""
+    """Read a table of controls that ``write_rows`` wrote."""
     with path.open(newline="") as file:
         return [
             Control(int(row["number"]), row["file"], row["damage"], float(row["iou"]))
             for row in csv.DictReader(file)
         ]
-
-
-def write_controls(path: Path, controls: Sequence[Control]) -> None:
-    """Write a new table; one that stands is refused, since judgements may belong to it."""
-    refuse_existing(path)
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [f.name for f in fields(Control)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(control) for control in controls)
 
 
 def judged_controls(

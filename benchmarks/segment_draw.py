@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from naturalize import images, seeds
 from naturalize.cutouts.cut_image import find_subject
@@ -139,11 +140,11 @@ def refuse_existing(path: Path) -> None:
         raise InputError(str(path), "no table yet (judgements may belong to it)", "one")
 
 
-def write_rows(path: Path, rows: Sequence[Row]) -> None:
-    """Write a new table; see :func:`refuse_existing`."""
+def write_rows(path: Path, rows: Sequence[Any]) -> None:
+    """Write a new table of dataclass instances of one kind; see :func:`refuse_existing`."""
     refuse_existing(path)
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [f.name for f in fields(Row)], lineterminator="\n")
+        writer = csv.DictWriter(file, [f.name for f in fields(rows[0])], lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)
 

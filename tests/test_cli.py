@@ -18,6 +18,12 @@ from tests_images import jpeg, write_tree
 GOOD = {f"{label}/{i}.jpg": jpeg(i + 50 * ord(label)) for label in "ab" for i in range(4)}
 
 
+WITHOUT_TORCH = (
+    "demo", "phantom", "import", "download", "verify", "curate", "split", "cut", "export", "compose",
+    "audit",
+)  # fmt: skip
+
+
 def naturalize(
     *words: object, check: int | None = 0, **more: object
 ) -> subprocess.CompletedProcess[str]:
@@ -43,41 +49,11 @@ def test_help_lists_every_verb_and_needs_no_torch() -> None:
         "main()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    for verb in [
-        "demo",
-        "phantom",
-        "import",
-        "download",
-        "verify",
-        "curate",
-        "split",
-        "cut",
-        "export",
-        "compose",
-        "audit",
-    ]:
+    for verb in WITHOUT_TORCH:
         assert verb in done.stdout
 
 
-@pytest.mark.parametrize(
-    "verb",
-    [
-        "demo",
-        "phantom",
-        "import",
-        "download",
-        "verify",
-        "curate",
-        "split",
-        "cut",
-        "export",
-        "compose",
-        "pack",
-        "train",
-        "evaluate",
-        "doctor",
-    ],
-)
+@pytest.mark.parametrize("verb", [*WITHOUT_TORCH, "pack", "train", "evaluate", "doctor"])
 def test_every_verb_shows_an_example(verb: str) -> None:
     assert (
         f"naturalize {verb}"

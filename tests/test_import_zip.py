@@ -30,25 +30,25 @@ def link(name: str) -> zipfile.ZipInfo:
     return info
 
 
-def refused(path: Path, message: str) -> None:
+def assert_refused(path: Path, message: str) -> None:
     with pytest.raises(InputError, match=message):
         import_dataset(path, path.parent / "out")
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
 def test_links_are_refused(tmp_path: Path) -> None:
-    refused(write_zip(tmp_path / "in.zip", (link("a/x"), b"/etc")), "a zip without links")
+    assert_refused(write_zip(tmp_path / "in.zip", (link("a/x"), b"/etc")), "a zip without links")
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 @pytest.mark.parametrize("name", ["a/1.jpg", "a//1.jpg", "./a/1.jpg"])
 def test_names_used_twice_are_refused(tmp_path: Path, name: str) -> None:
-    refused(write_zip(tmp_path / "in.zip", (name, jpeg(3))), "every name once")
+    assert_refused(write_zip(tmp_path / "in.zip", (name, jpeg(3))), "every name once")
 
 
 def test_bombs_are_refused_before_they_are_unpacked(tmp_path: Path) -> None:
     bomb = b"\0" * (80 * 2**20)
-    refused(write_zip(tmp_path / "in.zip", ("a/2.bmp", bomb)), "a zip bomb")
+    assert_refused(write_zip(tmp_path / "in.zip", ("a/2.bmp", bomb)), "a zip bomb")
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_limits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int, message: str
 ) -> None:
     monkeypatch.setattr(unzip_module, limit, value)
-    refused(write_zip(tmp_path / "in.zip"), message)
+    assert_refused(write_zip(tmp_path / "in.zip"), message)
 
 
 def test_a_header_that_lies_about_the_size_unpacks_no_more_than_it_says(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_header_that_lies_about_the_size_unpacks_no_more_than_it_says(tmp_path
         header = data.rindex(signature)
         struct.pack_into("<I", data, header + at, 50)
     path.write_bytes(data)
-    refused(path, "whole, open zip")
+    assert_refused(path, "whole, open zip")
 
 
 def test_encrypted_entries_are_refused(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_encrypted_entries_are_refused(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[data.index(b"PK\x01\x02") + 8] |= 1
     path.write_bytes(data)
-    refused(path, "without a password")
+    assert_refused(path, "without a password")
 
 
 @pytest.mark.parametrize("at", range(0, 1500, 60))
