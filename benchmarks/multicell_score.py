@@ -65,9 +65,7 @@ def score(manifest: Manifest, found: Found, judged: Sequence[Row]) -> dict[str, 
         "images": len({row["path"] for row in judged}),
         "findings": len(judged),
         "precision": {name: precision(rows) for name, rows in groups.items() if rows},
-        "agreement": agreement(
-            *({i: row[turn] == "right" for i, row in enumerate(judged)} for turn in TURNS)
-        ),
+        "agreement": agreement(*(verdicts(judged, turn) for turn in TURNS)),
         "wrong": {
             turn: dict(Counter(r[f"{turn}_fault"] for r in judged if r[turn] == "wrong"))
             for turn in TURNS
@@ -81,6 +79,11 @@ def precision(rows: Sequence[Row]) -> dict[str, object]:
     both = sum(all(row[turn] == "right" for turn in TURNS) for row in rows)
     each = {turn: share(sum(row[turn] == "right" for row in rows), len(rows)) for turn in TURNS}
     return {"both": share(both, len(rows)), **each}
+
+
+def verdicts(judged: Sequence[Row], turn: str) -> dict[int, bool]:
+    """Return what one judge said of each finding, by its place."""
+    return {place: row[turn] == "right" for place, row in enumerate(judged)}
 
 
 def counts(manifest: Manifest, found: Found) -> dict[str, dict[str, int]]:

@@ -19,8 +19,8 @@ GOOD = {f"{label}/{i}.jpg": jpeg(i + 50 * ord(label)) for label in "ab" for i in
 
 
 WITHOUT_TORCH = (
-    "demo", "phantom", "import", "download", "verify", "curate", "split", "cut", "export", "compose",
-    "audit",
+    "demo", "phantom", "import", "download", "verify", "curate", "split", "cut", "export",
+    "compose", "audit",
 )  # fmt: skip
 
 
