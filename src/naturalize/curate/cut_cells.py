@@ -17,8 +17,10 @@ _UNLIKE = 2.0
 _MIN_AREA, _MIN_CUT = 0.1, 0.45
 _CHROMATIN, _BARE_CHROMATIN = 0.75, 0.95
 """Optical density in green light that large platelets do not reach, and that few small ones do."""
-_SMALL_RADIUS, _CELL_RADIUS, _MAX_RADIUS = 0.35, 0.5, 3.0
+_SMALL_RADIUS, _CELL_RADIUS, _MAX_RADIUS = 0.35, 0.56, 3.0
 _SMALL_AREA = 0.5
+_BARE_AREA = 0.2
+"""What shows less of a cell, and no chromatin, may be the edge of a bluish red cell."""
 _ROUGH, _RAGGED = 0.05, 0.18
 _WITHOUT_NUCLEUS = 0.45
 """A cell shows its nucleus by the time this share of it shows."""
@@ -113,7 +115,10 @@ def _is_cell(
     radius, rough = (length / diameter_px for length in fit_circle(_inner_outline(pixels)))
     if not _CELL_RADIUS < radius < _MAX_RADIUS or rough > _ROUGH:
         return False
-    if np.count_nonzero(pixels) > _WITHOUT_NUCLEUS * np.pi * (radius * diameter_px) ** 2:
+    area = np.count_nonzero(pixels)
+    if area < _BARE_AREA * np.pi / 4 * diameter_px**2:
+        return False
+    if area > _WITHOUT_NUCLEUS * np.pi * (radius * diameter_px) ** 2:
         return False
     if float(np.median(stain.density[..., 1][pixels])) < _FAINT * stain.red_cell_density:
         return False
