@@ -98,7 +98,7 @@ _PAGE = """\
 naturalize curate out/real/dataset -o out/curate/multicell
 python benchmarks/multicell.py bases     # a person marks which of the drawn images show one cell
 python benchmarks/multicell.py recall
-python benchmarks/multicell.py flagged --seed 1   # sheets; two judges fill in what is right
+python benchmarks/multicell.py flagged --seed 2   # sheets; two judges fill in what is right
 python benchmarks/multicell.py score     # this page
 ```
 
@@ -124,10 +124,12 @@ By class of the pasted cell: {cell}.
 {findings} findings in {images} images, drawn at random among all that were flagged, each ringed \
 on a sheet and judged twice, in different order, by two readers who did not see each other's \
 answers. `multicell` is right where the ring lies on a second whole nucleated cell, `fragment` \
-where it lies on part of a nucleated cell cut by the border. An earlier draw (seed 0) was judged \
-in the same way, 190 of 219 right by both; its faults led to two rules (a cell of which the border \
-takes hardly anything is whole; a part at the border as pale as red cells is none). These figures \
-are of a fresh draw after that; some images are in both.
+where it lies on part of a nucleated cell cut by the border. Two earlier draws were judged in the \
+same way: seed 0, 190 of 219 right by both, whose faults led to two rules (a cell of which the \
+border takes hardly anything is whole; a part at the border as pale as red cells is none); seed 1, \
+193 of 215, whose faults led to two more (where no chromatin shows, less than a fifth of a red \
+cell is no part of a cell, nor what is bent like a large platelet). These figures are of a fresh \
+draw after that; some images are in all three.
 
 {precision}
 
