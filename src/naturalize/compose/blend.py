@@ -37,13 +37,14 @@ class Layer:
     """One oriented object: visible ``box`` on the canvas, ``light`` (h, w, 3), ``weight`` (h, w).
 
     ``light`` is the transmittance, float32, its density already changed; ``pixels`` the donor's
-    uint8 pixels with the same change.
+    uint8 pixels with the same change. A ``ground`` is no object but what lies below them all.
     """
 
     box: Box
     light: NDArray[np.float32]
     pixels: NDArray[np.float32]
     weight: NDArray[np.uint8]
+    ground: bool = False
 
 
 Blend = Callable[[NDArray[np.float32], NDArray[np.int8], Sequence[Layer]], NDArray[np.float32]]
@@ -103,10 +104,13 @@ def poisson(
     the rim is spread smoothly over the object. Nothing is tied where a neighbour lay on the donor
     or lies on the canvas, or its stain would bleed in.
     """
-    bare = plate + noise
+    ground = [layer for layer in layers if layer.ground]
+    bare = feather(plate, noise, ground)
     image = bare.copy()
     taken = np.zeros(plate.shape[:2], dtype=np.bool_)
-    for layer in layers:
+    for layer in ground:
+        taken[layer.box.slices] |= (layer.weight == FULL) & (layer.light < _CLEAR).any(axis=2)
+    for layer in layers[len(ground) :]:
         window = layer.box.slices
         own = layer.weight == FULL
         region = own | ((layer.weight > 0) & ~taken[window])

@@ -17,6 +17,7 @@ from naturalize.compose.recipe import Recipe
 from naturalize.compose.scene import Placement, Scene
 from naturalize.compose.stain import Stain, draw_plate, draw_stain, near
 from naturalize.compose.stock import stock_of
+from naturalize.compose.surroundings import draw_kept_scene
 from naturalize.cutouts.bank import CutoutBank, CutoutRow, DonorRow
 from naturalize.errors import InputError
 from naturalize.geometry import Box
@@ -47,9 +48,13 @@ def draw_scene(recipe: Recipe, bank: CutoutBank, label: str, *, rng: np.random.G
     Raises :class:`InputError` when the bank holds no subject of that class.
     """
     subjects = bank.subjects(label)
+    if recipe.surroundings == "own":
+        subjects = tuple(row for row in subjects if bank.donor_by_id[row.sample_id].tiles)
     if not subjects:
         raise InputError("classes", "classes with cutouts in the bank", label)
     subject = subjects[int(rng.integers(len(subjects)))]
+    if recipe.surroundings != "composed":
+        return draw_kept_scene(recipe, bank, label, subject, rng=rng)
     plate = draw_plate(recipe, bank, subject, rng=rng)
     observed = plate.height_px, plate.width_px
     shape = observed if recipe.canvas == "as observed" else recipe.canvas

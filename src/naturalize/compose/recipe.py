@@ -55,6 +55,9 @@ class Recipe(_Part):
     ``jitter`` moves the subject off the centre as observed, or not. ``collision`` works on masks or
     on boxes (the paper's); ``overlap`` is the share of a red cell that may lie on others;
     ``border`` lets objects cross the image border; ``turns`` gives quarter turns and flips.
+    ``surroundings`` are composed of bystanders from many images, or a real image's, kept as it is
+    but for its subject: one that suits (``"kept"``), or the subject's own (``"own"``: nothing new,
+    yet made like any composite).
     ``layout`` places red cells as the plate's own image shows them, clumps and border included
     (``red_cells`` is then as observed), or at random; ``jpeg_grid`` keeps cutouts on the 8 x 8
     blocks they come from. ``stain: one`` composes an image of slides and red cells that look alike
@@ -76,6 +79,7 @@ class Recipe(_Part):
     canvas: Observed | tuple[Side, Side] = "as observed"
     red_cells: Observed | Count | tuple[Count, Count] = "as observed"
     platelets: Observed | Count | tuple[Count, Count] = "as observed"
+    surroundings: Literal["composed", "kept", "own"] = "composed"
     layout: Observed | Literal["random"] = "random"
     stain: Literal["one", "any"] = "any"
     jpeg_grid: bool = False
@@ -108,6 +112,16 @@ class Recipe(_Part):
     def _one_way_to_lay_out(self) -> Recipe:
         if self.layout == "as observed" and self.red_cells != "as observed":
             raise ValueError("layout as observed goes with red_cells as observed")
+        return self
+
+    @model_validator(mode="after")
+    def _kept_as_it_is(self) -> Recipe:
+        counts = {self.canvas, self.red_cells, self.platelets}
+        if self.surroundings != "composed" and (counts != {"as observed"} or self.turns):
+            raise ValueError(
+                "surroundings kept or own go with canvas, red_cells and platelets as observed, "
+                "and turns: false"
+            )
         return self
 
     @property

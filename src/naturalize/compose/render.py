@@ -13,6 +13,7 @@ from naturalize.compose.objects import label_map, visible, visible_box
 from naturalize.compose.recipe import Encode, Recipe
 from naturalize.compose.rim import keep_halo, soften_cuts
 from naturalize.compose.scene import Placement, Scene
+from naturalize.compose.surroundings import ground
 from naturalize.cutouts.bank import CutoutBank
 from naturalize.cutouts.cutout import FULL
 from naturalize.images import Rgb, decode, encode_jpeg
@@ -24,8 +25,8 @@ class Composite:
     """A rendered scene.
 
     ``image`` is uint8 (H, W, 3) as decoded from ``jpeg``, so it is what training sees whether the
-    composite comes from a folder or straight from memory. ``label_map`` is uint16 (H, W): 0 bare
-    slide, i + 1 the pixels of placement i.
+    composite comes from a folder or straight from memory. ``label_map`` is uint16 (H, W): i + 1 the
+    pixels of placement i, 0 elsewhere.
     """
 
     scene: Scene
@@ -45,7 +46,8 @@ def render(scene: Scene, bank: CutoutBank, recipe: Recipe) -> Composite:
     rng = child(scene.noise_seed, "noise")
     noise = plate.noise(scene.height_px, scene.width_px, rng=rng)
     layers = [_layer(placement, bank, recipe, canvas.shape) for placement in scene.placements]
-    blended = BLENDS[recipe.blend](canvas, noise, layers)
+    below = ground(scene, bank, recipe, canvas, layers[0])
+    blended = BLENDS[recipe.blend](canvas, noise, layers if below is None else [below, *layers])
     pixels = np.rint(np.clip(blended, 0, 255)).astype(np.uint8)
     jpeg = _encode(pixels, recipe.encode)
     own = ((layer.box, layer.weight == FULL) for layer in layers)

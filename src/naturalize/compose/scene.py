@@ -23,11 +23,25 @@ class Placement(BaseModel):
     density: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
+class Surroundings(BaseModel):
+    """A real image, kept as it is but for its subject.
+
+    It is the image ``without`` (a cutout's id) was cut out of; ``density`` multiplies the optical
+    density of red, green and blue of all that is left.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    without: str
+    density: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+
 class Scene(BaseModel):
     """What one composite shows.
 
     ``label`` is its class, ``plate`` the donor of the bare slide, ``noise_seed`` lays out its noise
     tiles, ``placements`` hold the subject first, ``unplaced`` counts by kind what found no room.
+    ``surroundings`` tells of the plate's own image where that is kept around the subject.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,3 +53,4 @@ class Scene(BaseModel):
     noise_seed: int
     placements: tuple[Placement, ...]
     unplaced: dict[str, int]
+    surroundings: Surroundings | None = None

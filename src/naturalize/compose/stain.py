@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -71,11 +71,20 @@ def draw_plate(
     if not lit.size:
         return bank.plates[int(off.argmin())]
     if recipe.stain == "one":
-        stock = stock_of(bank)
-        look = stock.looks.get(subject.sample_id, np.full(5, np.nan))
-        unlike = np.abs(stock.plate_looks[lit] - look)[:, :3].max(axis=1) > _UNLIKE
+        unlike = looks_unlike(bank, [bank.plates[i].sample_id for i in lit], subject.sample_id)
         lit = lit if unlike.all() else lit[~unlike]
     return bank.plates[int(rng.choice(lit))]
+
+
+def looks_unlike(bank: CutoutBank, names: Sequence[str], like: str) -> NDArray[np.bool_]:
+    """Return which images' red cells are stained unlike those of the image ``like``, (n,).
+
+    Where either shows no red cell of its own, nothing is known against it.
+    """
+    looks, unknown = stock_of(bank).looks, np.full(5, np.nan)
+    own = looks.get(like, unknown)[:3]
+    others = np.array([looks.get(name, unknown)[:3] for name in names])
+    return np.asarray(np.abs(others - own).max(axis=1) > _UNLIKE)
 
 
 def draw_stain(

@@ -26,10 +26,11 @@ class Stock:
     ``clear`` are the ids of cutouts that touched no neighbour, so that no edge is cut through
     stain. ``looks`` tells how each donor's red cells look, float64 (5,): mean transmittance of red,
     green and blue, how much lighter their middle is (share), and their diameter (share of the
-    median). ``layouts`` tells where all its red cells lie, taken or not, ``rims`` how wide the rim
+    median). ``crowded`` are the donors that show a nucleated cell beside their subject. ``layouts``
+    tells where all its red cells lie, taken or not, ``rims`` how wide the rim
     of each red cell is in px.
     ``cell_looks`` (n, 5) and ``cells_clear`` bool (n,) are about the donors of the bank's red cells
-    and those cells, ``plate_looks`` (m, 5) about its plates, NaN where no red cell was cut out.
+    and those cells.
     """
 
     clear: frozenset[str]
@@ -38,7 +39,7 @@ class Stock:
     rims: Mapping[str, int]
     cell_looks: NDArray[np.float64]
     cells_clear: NDArray[np.bool_]
-    plate_looks: NDArray[np.float64]
+    crowded: frozenset[str]
 
 
 @lru_cache(maxsize=4)
@@ -57,14 +58,14 @@ def stock_of(bank: CutoutBank) -> Stock:
             bare = _bare_box(row, cutout)
             rims[row.id] = (row.box.height - bare.height) // 2
             layouts.setdefault(row.sample_id, []).append(bare)
-    for refused in bank.turned_down():
+    turned_down = bank.turned_down()
+    for refused in turned_down:
         if refused.kind == "RBC":
             layouts.setdefault(refused.sample_id, []).append(refused.box)
     sizes = [look[-1] for looks in seen.values() for look in looks]
     scale = np.array([1, 1, 1, 1, np.median(sizes) if sizes else 1.0])
     looks = {name: np.mean(found, axis=0) / scale for name, found in seen.items()}
     cells, _ = bank.bystanders["RBC"]
-    unknown = np.full(5, np.nan)
     return Stock(
         clear=frozenset(clear),
         looks=looks,
@@ -72,7 +73,7 @@ def stock_of(bank: CutoutBank) -> Stock:
         rims=rims,
         cell_looks=np.array([looks[row.sample_id] for row in cells]).reshape(-1, 5),
         cells_clear=np.array([row.id in clear for row in cells], dtype=np.bool_),
-        plate_looks=np.array([looks.get(row.sample_id, unknown) for row in bank.plates]),
+        crowded=frozenset(refused.sample_id for refused in turned_down if refused.kind == "WBC"),
     )
 
 

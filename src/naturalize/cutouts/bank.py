@@ -2,7 +2,8 @@
 
 Format, without pickle: ``shards/NNNNN.npy`` are flat uint8 arrays; ``cutouts.csv`` says where each
 cutout lies in them (h*w*3 bytes of pixels, then h*w of weight), ``donors.csv`` holds one row an
-image cut up (surface, digest, where its noise tiles lie), ``turned_down.csv`` what was not taken,
+image cut up (surface, digest, where its noise tiles lie, and after them its own file, if it shows
+a subject), ``turned_down.csv`` what was not taken,
 why, and its outline, ``statistics.json`` what the images look like, ``contact.html`` all of it for
 a person to look at, ``masks.csv`` the label images it was cut by where a user gave some.
 """
@@ -25,6 +26,7 @@ from naturalize.cutouts.triage import Refusal, TurnedDown
 from naturalize.datasets.manifest import read_table
 from naturalize.errors import InputError
 from naturalize.geometry import Box
+from naturalize.images import Rgb, decode
 from naturalize.optics import PlateSurface
 from naturalize.segment import Kind, Mask
 
@@ -40,7 +42,8 @@ CUTOUT_COLUMNS = [
     "offset",
 ]  # fmt: skip
 DONOR_COLUMNS = [
-    "sample_id", "sha256", "label", "height_px", "width_px", *TERMS, "tiles", "shard", "offset",
+    "sample_id", "sha256", "label", "height_px", "width_px", *TERMS, "tiles", "file_bytes", "shard",
+    "offset",
 ]  # fmt: skip
 TURNED_DOWN_COLUMNS = [
     "id", "kind", "reason", "detail", "sample_id", "top", "left", "height", "width", "outline",
@@ -64,7 +67,10 @@ class CutoutRow:
 
 @dataclass(frozen=True)
 class DonorRow:
-    """An image that was cut up; ``tiles`` is 0 where it gave no plate."""
+    """An image that was cut up; ``tiles`` is 0 where it gave no plate.
+
+    ``file_bytes`` is the size of its file, which the bank keeps; 0 where it shows no subject.
+    """
 
     sample_id: str
     sha256: str
@@ -73,6 +79,7 @@ class DonorRow:
     height_px: int
     width_px: int
     tiles: int
+    file_bytes: int
     shard: int
     offset: int
 
@@ -204,6 +211,13 @@ class CutoutBank:
         tiles = data.reshape(row.tiles, TILE_PX, TILE_PX, 3)
         return Plate(sample_id, row.surface, row.height_px, row.width_px, tiles)
 
+    def picture(self, sample_id: str) -> Rgb:
+        """Return the whole image of a donor that shows a subject, uint8 (height, width, 3)."""
+        row = self.donor_by_id[sample_id]
+        start = row.offset + row.tiles * TILE_PX * TILE_PX * 3
+        data = self._shard(row.shard)[start : start + row.file_bytes]
+        return decode(data.tobytes(), name=sample_id)
+
     def _shard(self, number: int) -> NDArray[np.uint8]:
         """Return a mapped shard; a mapping holds a file open, so few are kept."""
         if number not in self._open:
@@ -261,6 +275,7 @@ def _donor_row(row: dict[str, str]) -> DonorRow:
         int(row["height_px"]),
         int(row["width_px"]),
         int(row["tiles"]),
+        int(row["file_bytes"]),
         int(row["shard"]),
         int(row["offset"]),
     )

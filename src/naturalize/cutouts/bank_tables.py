@@ -33,8 +33,13 @@ Record = dict[str, Any]
 """What the tables need of one image, as JSON can hold it."""
 
 
-def record(sample: Sample, pieces: Pieces, shard: int, offset: int) -> tuple[Record, list[bytes]]:
-    """Return the record of one image, and its bytes in the order the record tells."""
+def record(
+    sample: Sample, file: bytes, pieces: Pieces, shard: int, offset: int
+) -> tuple[Record, list[bytes]]:
+    """Return the record of one image, and its bytes in the order the record tells.
+
+    The image's own ``file`` is among them if it gave a subject.
+    """
     data: list[bytes] = []
     cutouts = []
     for cutout in pieces.cutouts:
@@ -47,11 +52,13 @@ def record(sample: Sample, pieces: Pieces, shard: int, offset: int) -> tuple[Rec
     if pieces.plate is not None:
         tiles = len(pieces.plate.tiles)
         data.append(pieces.plate.tiles.tobytes())
+    kept = file if any(cutout.label for cutout in pieces.cutouts) else b""
+    data.append(kept)
     coefficients = pieces.surface.coefficients.ravel().tolist()
     donor = [sample.id, sample.sha256, sample.label, *pieces.donor_px, *coefficients]
     made = {
         "cutouts": cutouts,
-        "donor": [*donor, tiles, shard, offset],
+        "donor": [*donor, tiles, len(kept), shard, offset],
         "turned_down": [_turned_down_row(item) for item in pieces.turned_down],
         "label": sample.label,
         "subject_kind": pieces.subject_kind,
@@ -78,7 +85,7 @@ def write_tables(draft: Draft, records: list[Record], classes: tuple[str, ...]) 
         for row in rows
         if row[0] in refusals
     ]
-    plates = sum(record["donor"][-3] > 0 for record in records)
+    plates = sum(record["donor"][-4] > 0 for record in records)
     reasons = Counter(f"{row[1]}: {row[2]}" for row in turned_down)
     if not plates or not any(row[2] for row in kept):
         seen = ", ".join(f"{reason} ({n:,})" for reason, n in reasons.most_common(3))

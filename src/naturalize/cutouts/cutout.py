@@ -43,6 +43,13 @@ class Cutout:
         """The object's own pixels, bool (h, w)."""
         return np.asarray(self.weight == FULL)
 
+    @property
+    def own_box(self) -> Box:
+        """Where the object lies on its donor, without its rim."""
+        rows, columns = (np.flatnonzero(self.mask.any(axis=axis)) for axis in (1, 0))
+        top, left = self.box.top + int(rows[0]), self.box.left + int(columns[0])
+        return Box(top, left, int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1)
+
     def transmittance(self) -> NDArray[np.float32]:
         """Return I / I0, float32 (h, w, 3): the share of the light the cell lets through."""
         return transmittance(self.pixels, self.surface.evaluate_box(self.box, *self.donor_px))

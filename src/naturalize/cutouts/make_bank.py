@@ -18,10 +18,10 @@ from naturalize.cutouts.bank_tables import Record, record, write_tables
 from naturalize.cutouts.contact_page import contact_page
 from naturalize.cutouts.cut_image import cut_image
 from naturalize.cutouts.mask_folder import MaskFolder
-from naturalize.datasets.manifest import read_sample, write_table
+from naturalize.datasets.manifest import read_bytes, write_table
 from naturalize.datasets.sample import Sample
 from naturalize.errors import InputError
-from naturalize.images import Rgb
+from naturalize.images import Rgb, decode
 from naturalize.progress import Track, quiet
 from naturalize.segment import SEGMENTERS, Mask, Segmenter, Smear
 from naturalize.split.leak_check import check_donors
@@ -138,12 +138,14 @@ def _cut_shard(shard: _Shard) -> str:
 
 
 def _fill_shard(shard: _Shard) -> str:
-    rgbs = [read_sample(shard.root, sample) for sample in shard.samples]
+    files = [read_bytes(shard.root, sample) for sample in shard.samples]
+    rgbs = [decode(f, name=s.id) for s, f in zip(shard.samples, files, strict=True)]
     chunks: list[bytes] = []
     records, offset = [], 0
-    for sample, rgb, masks in zip(shard.samples, rgbs, _masks(shard, rgbs), strict=True):
+    found_in = zip(shard.samples, files, rgbs, _masks(shard, rgbs), strict=True)
+    for sample, file, rgb, masks in found_in:
         pieces = cut_image(sample.id, sample.label, rgb, masks)
-        found, data = record(sample, pieces, shard.number, offset)
+        found, data = record(sample, file, pieces, shard.number, offset)
         chunks += data
         offset += sum(len(chunk) for chunk in data)
         records.append(found)

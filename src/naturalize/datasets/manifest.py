@@ -62,6 +62,11 @@ def root_entry(root: Path, target: Path) -> str:
 
 def read_sample(root: Path, sample: Sample) -> images.Rgb:
     """Decode the image of ``sample``; refuse a file that has changed since it was imported."""
+    return images.decode(read_bytes(root, sample), name=str(root / sample.id))
+
+
+def read_bytes(root: Path, sample: Sample) -> bytes:
+    """Return the file of ``sample``; refuse one that has changed since it was imported."""
     path = root / sample.id
     try:
         data = path.read_bytes()
@@ -69,7 +74,7 @@ def read_sample(root: Path, sample: Sample) -> images.Rgb:
         raise ImageError(str(path), "a readable file", error.strerror or error) from error
     if hashlib.sha256(data).hexdigest() != sample.sha256:
         raise ImageError(str(path), "the file that was imported", "one altered since")
-    return images.decode(data, name=str(path))
+    return data
 
 
 def samples_table(samples: Iterable[Sample], extra: Mapping[str, str] | None = None) -> str:
