@@ -87,7 +87,7 @@ def test_the_papers_recipe_is_algorithm_1(loaded: CutoutBank) -> None:
 
 
 def test_objects_collide_by_pixel_mask(loaded: CutoutBank) -> None:
-    recipe = load_recipe("naturalize").model_copy(
+    recipe = load_recipe("recomposed").model_copy(
         update={"overlap": 0.0, "red_cells": 30, "layout": "random"}
     )
     for seed in range(4):
@@ -107,7 +107,7 @@ def test_objects_collide_by_pixel_mask(loaded: CutoutBank) -> None:
 
 
 def test_what_cannot_be_placed_is_counted(loaded: CutoutBank) -> None:
-    recipe = load_recipe("naturalize").model_copy(
+    recipe = load_recipe("recomposed").model_copy(
         update={"red_cells": 300, "layout": "random", "attempts": 1}
     )
     scene = draw(recipe, loaded)
@@ -118,7 +118,7 @@ def test_what_cannot_be_placed_is_counted(loaded: CutoutBank) -> None:
 
 def test_ranges_and_canvas_are_honoured(loaded: CutoutBank) -> None:
     update = {"layout": "random", "red_cells": (2, 4), "platelets": 0, "canvas": (400, 500)}
-    recipe = load_recipe("naturalize").model_copy(update=update)
+    recipe = load_recipe("recomposed").model_copy(update=update)
     counts = set()
     for seed in range(12):
         scene = draw(recipe, loaded, seed)

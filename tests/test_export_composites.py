@@ -33,7 +33,7 @@ CROWDED = {"layout": "random", "overlap": 0.4, "red_cells": 24, "platelets": 2}
 
 @pytest.fixture(scope="module", params=["transmittance", "alpha"])
 def crowded(bank: Artefact, home: Path, request: pytest.FixtureRequest) -> Artefact:
-    recipe = load_recipe("naturalize").model_copy(update={**CROWDED, "blend": request.param})
+    recipe = load_recipe("recomposed").model_copy(update={**CROWDED, "blend": request.param})
     return make_composites(bank, home / f"crowded-{request.param}", recipe=recipe, count=6, seed=2)
 
 

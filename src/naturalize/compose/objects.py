@@ -13,6 +13,7 @@ from naturalize.compose.canvas import inside
 from naturalize.compose.placement import orient
 from naturalize.compose.scene import Placement, Scene
 from naturalize.cutouts.bank import CutoutBank
+from naturalize.cutouts.donor_objects import donor_objects
 from naturalize.geometry import Box
 from naturalize.segment import Kind
 
@@ -26,8 +27,9 @@ class PlacedObject:
     """One object of a composite as far as it is seen.
 
     ``number`` counts placements from 1: of two objects that overlap, the one with the larger number
-    lies on top. ``category`` is the class of the image's subject, else the kind. ``pixels`` is bool
-    of the shape of ``box``, which fits them closely.
+    lies on top. Objects of kept surroundings are counted after them and lie below. ``category`` is
+    the class of the image's subject, else the kind. ``pixels`` is bool of the shape of ``box``,
+    which fits them closely.
     """
 
     number: int
@@ -77,22 +79,34 @@ def placed_objects(
     its pixels, as in transmitted light.
     """
     shape = (scene.height_px, scene.width_px)
-    parts: list[Part] = []
+    parts = _neighbours(scene, bank)
     for placement in scene.placements:
         mask = bank.cutout(placement.cutout).mask
-        box = visible_box(placement, mask.shape, shape)
-        parts.append((box, visible(placement, mask, shape)))
-    labels = label_map(shape, parts)
+        row, box = bank.by_id[placement.cutout], visible_box(placement, mask.shape, shape)
+        parts.append((row.id, row.kind, row.label, (box, visible(placement, mask, shape))))
+    below = len(parts) - len(scene.placements)
+    order = label_map(shape, (part for *_, part in parts)).astype(np.int64)
+    numbers = np.array([0, *(n + len(scene.placements) for n in range(1, below + 1))])
+    numbers = np.append(numbers, range(1, len(scene.placements) + 1)).astype(np.uint16)
     found = []
-    for number, (placement, (box, own)) in enumerate(
-        zip(scene.placements, parts, strict=True), start=1
-    ):
-        pixels = own & (labels[box.slices] == number) if disjoint else own
+    for place, (name, kind, label, (box, own)) in enumerate(parts, start=1):
+        pixels = own & (order[box.slices] == place) if disjoint else own
         if pixels.any():
-            row = bank.by_id[placement.cutout]
-            seen = _fitted(box, pixels)
-            found.append(PlacedObject(number, row.id, row.kind, row.label or row.kind, *seen))
-    return tuple(found), labels
+            number = int(numbers[place])
+            found.append(PlacedObject(number, name, kind, label or kind, *_fitted(box, pixels)))
+    return tuple(sorted(found, key=lambda one: one.number)), numbers[order]
+
+
+def _neighbours(scene: Scene, bank: CutoutBank) -> list[tuple[str, Kind, str, Part]]:
+    """Return id, kind, no class and place of what kept surroundings show."""
+    if scene.surroundings is None:
+        return []
+    kinds: dict[str, Kind] = {"RBC": "RBC", "PLT": "PLT"}
+    return [
+        (one.id, kinds[one.kind], "", (one.box, one.pixels))
+        for one in donor_objects(bank, scene.plate)
+        if one.id != scene.surroundings.without and one.kind in kinds
+    ]
 
 
 def _fitted(box: Box, pixels: NDArray[np.bool_]) -> Part:

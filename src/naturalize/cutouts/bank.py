@@ -172,10 +172,25 @@ class CutoutBank:
             label: tuple(row for row in self.rows if row.label == label) for label in self.classes
         }
 
+    def turned_down_of(self, sample_id: str) -> tuple[TurnedDown, ...]:
+        """Return what was not taken of one donor, and why."""
+        return self._turned_down_of.get(sample_id, ())
+
+    @cached_property
+    def _turned_down_of(self) -> dict[str, tuple[TurnedDown, ...]]:
+        found: dict[str, tuple[TurnedDown, ...]] = {}
+        for one in self.turned_down():
+            found[one.sample_id] = *found.get(one.sample_id, ()), one
+        return found
+
+    def rows_of(self, sample_id: str) -> Sequence[CutoutRow]:
+        """Return the cutouts of one donor."""
+        return self._rows_of.get(sample_id, ())
+
     def masks(self, sample_id: str) -> list[Mask]:
         """Return what was cut out of one donor as masks on it; nuclei are not kept."""
         found = []
-        for row in self._rows_of.get(sample_id, ()):
+        for row in self.rows_of(sample_id):
             found.append(Mask(row.kind, row.box, self.cutout(row.id).mask, None, 1.0, False))
         return found
 
