@@ -16,10 +16,10 @@ from naturalize.compose.export import export_composites
 from naturalize.compose.make_composites import make_composites, replay
 from naturalize.compose.objects import placed_objects
 from naturalize.compose.placement import draw_scene
+from naturalize.compose.places import places_of
 from naturalize.compose.recipe import Recipe, load_recipe
 from naturalize.compose.render import Composite, render
-from naturalize.compose.silhouette import DIRECTIONS, Silhouettes, silhouette, silhouettes_of
-from naturalize.compose.surroundings import keepers
+from naturalize.compose.silhouette import DIRECTIONS, misfit, silhouette
 from naturalize.cutouts.bank import CutoutBank
 from naturalize.datasets.manifest import read_sample, read_table
 from naturalize.errors import InputError
@@ -114,7 +114,8 @@ def test_density_changes_neighbours_as_it_does_the_subject(
 
 def test_images_with_a_second_nucleated_cell_are_not_kept(loaded: CutoutBank) -> None:
     crowded = {one.sample_id for one in loaded.turned_down() if one.kind == "WBC"}
-    assert not crowded & {row.sample_id for row in keepers(loaded).rows}
+    assert places_of(loaded).rows
+    assert not crowded & set(places_of(loaded).images)
 
 
 def test_the_same_folder_by_any_number_of_workers_and_again_from_records(
@@ -182,25 +183,20 @@ def test_what_cannot_be_kept_is_refused(change: dict[str, object], tmp_path: Pat
         load_recipe(tmp_path / "mine.yaml")
 
 
-def round_shapes(*subjects: tuple[float, tuple[int, ...]]) -> Silhouettes:
-    """Return discs, each of a radius and touched in some directions."""
-    reach = np.array([np.full(DIRECTIONS, radius) for radius, _ in subjects])
-    touched = np.array([np.isin(np.arange(DIRECTIONS), where) for _, where in subjects])
-    return Silhouettes((), reach, touched)
-
-
 def test_a_place_suits_whose_neighbours_meet_the_subject() -> None:
-    side, other = tuple(range(10)), tuple(range(40, 50))
-    places = round_shapes((40, side), (40, other), (40, ()), (50, side), (40.5, side))
-    off = places.misfit(np.full(DIRECTIONS, 40.0), np.isin(np.arange(DIRECTIONS), side))
+    side, other = (np.isin(np.arange(DIRECTIONS), range(n, n + 10)) for n in (0, 40))
+    alone = np.zeros(DIRECTIONS, bool)
+    places = [(40, side), (40, other), (40, alone), (50, side), (40.5, side)]
+    reaches = np.array([np.full(DIRECTIONS, radius) for radius, _ in places])
+    off = misfit(np.full(DIRECTIONS, 40.0), side, reaches, np.array([t for _, t in places]))
     assert off[0] == 0
     assert off[0] < off[4] < off[2] <= off[1]
     assert off[3] > off[4]
 
 
 def test_a_silhouette_tells_size_and_contact(loaded: CutoutBank) -> None:
-    shapes = silhouettes_of(loaded)
-    for row, reach in zip(shapes.rows, shapes.reach, strict=True):
+    shapes = places_of(loaded)
+    for row, reach in zip(shapes.rows, shapes.reaches, strict=True):
         box = loaded.cutout(row.id).own_box
         widest = max(box.height, box.width) / 2
         assert widest - 2 < reach.max() < widest * 2**0.5 + 2

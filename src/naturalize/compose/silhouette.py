@@ -1,70 +1,17 @@
-"""Subjects by direction: how far each reaches, and where a neighbour touches it."""
+"""An object by direction: how far it reaches, and where a neighbour touches it."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from naturalize.cutouts.bank import CutoutBank, CutoutRow
 from naturalize.cutouts.cutout import FULL, Cutout
 
 DIRECTIONS = 72
+_SHALLOW_PX = 4
 _NEIGHBOUR = 2
 """Where more than one in so many pixels beside an object is no rim of its own, it is touched."""
-
-
-@dataclass(frozen=True, eq=False)
-class Silhouettes:
-    """The subjects of a bank whose images it keeps.
-
-    ``reach`` float64 (n, 72) is how far each of ``rows`` reaches from the centre of its box in px,
-    by direction; ``touched`` bool (n, 72) where its rim gives way to a neighbour.
-    """
-
-    rows: tuple[CutoutRow, ...]
-    reach: NDArray[np.float64]
-    touched: NDArray[np.bool_]
-
-    def misfit(self, reach: NDArray[np.float64], touched: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Return what would show if a subject took the place of each, (n,).
-
-        ``reach`` and ``touched`` are its :func:`silhouette`. In directions: those where a
-        neighbour's hidden edge comes to light, and those where the subject's own cut edge meets no
-        neighbour; depth of overlap with neighbours and difference in size count less.
-        """
-        covers = reach >= self.reach - 1
-        shown = (self.touched & ~covers).sum(axis=1)
-        met = self.touched & covers
-        beside = met | np.roll(met, 1, axis=1) | np.roll(met, -1, axis=1)
-        loose = (touched & ~beside).sum(axis=1)
-        deep = (np.maximum(reach - self.reach - 4, 0) * self.touched).sum(axis=1)
-        return np.asarray(shown + loose + deep / 8 + np.abs(reach - self.reach).mean(axis=1) / 6)
-
-    def take(self, chosen: Sequence[int] | NDArray[np.int64]) -> Silhouettes:
-        """Return some of them."""
-        numbers = np.asarray(chosen, np.intp)
-        rows = tuple(self.rows[i] for i in numbers)
-        return Silhouettes(rows, self.reach[numbers], self.touched[numbers])
-
-
-@lru_cache(maxsize=4)
-def silhouettes_of(bank: CutoutBank) -> Silhouettes:
-    """Measure the subjects of a bank that lie on a plate of their own, once a process."""
-    donors = bank.donor_by_id
-    rows = tuple(
-        row
-        for row in bank.rows
-        if row.label and donors[row.sample_id].file_bytes and donors[row.sample_id].tiles
-    )
-    measured = [silhouette(bank.cutout(row.id)) for row in rows]
-    reach = np.array([one for one, _ in measured]).reshape(-1, DIRECTIONS)
-    touched = np.array([one for _, one in measured], np.bool_).reshape(-1, DIRECTIONS)
-    return Silhouettes(rows, reach, touched)
 
 
 def silhouette(cutout: Cutout) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -88,3 +35,30 @@ def silhouette(cutout: Cutout) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     known = np.flatnonzero(seen)
     filled = np.interp(np.arange(DIRECTIONS), known, reach[known], period=DIRECTIONS)
     return filled, np.asarray(_NEIGHBOUR * touching > seen)
+
+
+def misfit(
+    reach: NDArray[np.float64],
+    touched: NDArray[np.bool_],
+    reaches: NDArray[np.float64],
+    all_touched: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Return what would show if one object took the place of each of n others, float64 (n,).
+
+    ``reach`` and ``touched`` (72,) are its :func:`silhouette`, ``reaches`` and ``all_touched``
+    (n, 72) theirs. Counted in directions: those where a neighbour's hidden edge comes to light, and
+    those where its own cut edge meets no neighbour; depth of overlap with neighbours and difference
+    in size count less.
+
+    >>> round_cell, alone = np.full(72, 40.0), np.zeros(72, bool)
+    >>> misfit(round_cell, alone, np.array([round_cell, round_cell + 6]), np.array([alone, alone]))
+    array([0., 1.])
+    """
+    covers = reach >= reaches - 1
+    met = all_touched & covers
+    shown = (all_touched & ~covers).sum(axis=1)
+    beside = met | np.roll(met, 1, axis=1) | np.roll(met, -1, axis=1)
+    loose = (touched & ~beside).sum(axis=1)
+    deep = (np.maximum(reach - reaches - _SHALLOW_PX, 0) * all_touched).sum(axis=1)
+    other_size = np.abs(reach - reaches).mean(axis=1)
+    return np.asarray(shown + loose + deep / 8 + other_size / 6)

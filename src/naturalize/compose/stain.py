@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from naturalize.segment import Kind
 Density = tuple[float, float, float]
 Look = NDArray[np.float64]
 UNCHANGED: Density = (1.0, 1.0, 1.0)
-_UNLIKE = 0.03
+UNLIKE = 0.03
 """Difference in mean transmittance from which two images' red cells are stained unlike."""
 _CELLS = 40
 """Red cells, at least, from which those of a composite are drawn."""
@@ -71,20 +71,11 @@ def draw_plate(
     if not lit.size:
         return bank.plates[int(off.argmin())]
     if recipe.stain == "one":
-        unlike = looks_unlike(bank, [bank.plates[i].sample_id for i in lit], subject.sample_id)
+        stock = stock_of(bank)
+        look = stock.looks.get(subject.sample_id, np.full(5, np.nan))
+        unlike = np.abs(stock.plate_looks[lit] - look)[:, :3].max(axis=1) > UNLIKE
         lit = lit if unlike.all() else lit[~unlike]
     return bank.plates[int(rng.choice(lit))]
-
-
-def looks_unlike(bank: CutoutBank, names: Sequence[str], like: str) -> NDArray[np.bool_]:
-    """Return which images' red cells are stained unlike those of the image ``like``, (n,).
-
-    Where either shows no red cell of its own, nothing is known against it.
-    """
-    looks, unknown = stock_of(bank).looks, np.full(5, np.nan)
-    own = looks.get(like, unknown)[:3]
-    others = np.array([looks.get(name, unknown)[:3] for name in names])
-    return np.asarray(np.abs(others - own).max(axis=1) > _UNLIKE)
 
 
 def draw_stain(
@@ -96,15 +87,28 @@ def draw_stain(
     rng: np.random.Generator,
 ) -> Stain:
     """Draw how a composite on ``plate`` is stained, and choose the red cells that suit it."""
+    tint = draw_tint(recipe, bank, plate, subject, rng=rng)
+    if recipe.stain == "any":
+        return replace(tint, red_cells=near(recipe, bank, "RBC", plate))
+    return replace(tint, red_cells=_alike(recipe, bank, plate, tint.wanted))
+
+
+def draw_tint(
+    recipe: Recipe,
+    bank: CutoutBank,
+    plate: DonorRow,
+    subject: CutoutRow,
+    *,
+    rng: np.random.Generator,
+) -> Stain:
+    """Draw how a composite on ``plate`` is stained, where no red cells are wanted."""
     share = recipe.appearance
     if recipe.stain == "any":
-        cells = near(recipe, bank, "RBC", plate)
-        return Stain(cells, rng, share.density, share.density_per_channel)
+        return Stain((), rng, share.density, share.density_per_channel)
     stock = stock_of(bank)
     image = _draw_density(share.density, share.density_per_channel, rng=rng)
     look = stock.looks.get(plate.sample_id, stock.looks.get(subject.sample_id))
-    cells = _alike(recipe, bank, plate, look)
-    return Stain(cells, rng, share.density_per_cell, 0.0, image, look, stock.looks)
+    return Stain((), rng, share.density_per_cell, 0.0, image, look, stock.looks)
 
 
 def near(recipe: Recipe, bank: CutoutBank, kind: Kind, plate: DonorRow) -> tuple[CutoutRow, ...]:

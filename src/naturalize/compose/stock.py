@@ -30,16 +30,17 @@ class Stock:
     tells where all its red cells lie, taken or not, ``rims`` how wide the rim
     of each red cell is in px.
     ``cell_looks`` (n, 5) and ``cells_clear`` bool (n,) are about the donors of the bank's red cells
-    and those cells.
+    and those cells, ``plate_looks`` (m, 5) about its plates, NaN where no red cell was cut out.
     """
 
     clear: frozenset[str]
     looks: Mapping[str, NDArray[np.float64]]
+    crowded: frozenset[str]
     layouts: Mapping[str, tuple[Box, ...]]
     rims: Mapping[str, int]
     cell_looks: NDArray[np.float64]
     cells_clear: NDArray[np.bool_]
-    crowded: frozenset[str]
+    plate_looks: NDArray[np.float64]
 
 
 @lru_cache(maxsize=4)
@@ -66,14 +67,16 @@ def stock_of(bank: CutoutBank) -> Stock:
     scale = np.array([1, 1, 1, 1, np.median(sizes) if sizes else 1.0])
     looks = {name: np.mean(found, axis=0) / scale for name, found in seen.items()}
     cells, _ = bank.bystanders["RBC"]
+    unknown = np.full(5, np.nan)
     return Stock(
         clear=frozenset(clear),
         looks=looks,
+        crowded=frozenset(refused.sample_id for refused in turned_down if refused.kind == "WBC"),
         layouts={name: tuple(boxes) for name, boxes in layouts.items()},
         rims=rims,
         cell_looks=np.array([looks[row.sample_id] for row in cells]).reshape(-1, 5),
         cells_clear=np.array([row.id in clear for row in cells], dtype=np.bool_),
-        crowded=frozenset(refused.sample_id for refused in turned_down if refused.kind == "WBC"),
+        plate_looks=np.array([looks.get(row.sample_id, unknown) for row in bank.plates]),
     )
 
 

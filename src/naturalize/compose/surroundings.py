@@ -7,26 +7,20 @@ its own cell hid may come to light, no edge cut through a neighbour may end on b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.compose.blend import Layer, change_density
 from naturalize.compose.jpeg_grid import grid_phase, snapped
+from naturalize.compose.places import draw_place
 from naturalize.compose.recipe import Recipe
 from naturalize.compose.rim import keep_halo
 from naturalize.compose.scene import Placement, Scene, Surroundings
-from naturalize.compose.silhouette import Silhouettes, silhouette, silhouettes_of
-from naturalize.compose.stain import draw_stain, looks_unlike
-from naturalize.compose.stock import stock_of
+from naturalize.compose.stain import draw_tint
 from naturalize.cutouts.bank import CutoutBank, CutoutRow
 from naturalize.cutouts.cutout import FULL
-from naturalize.errors import InputError
 from naturalize.geometry import Box
 
-_SUITED = 5
-"""Images, at most, among which one that suits a subject is drawn."""
 _BARE = np.float32(0.93)
 """Transmittance in all channels, and next to a pixel too, from which it shows bare slide."""
 
@@ -43,9 +37,11 @@ def draw_kept_scene(
 
     Raises :class:`InputError` where no image of the bank shows enough of its slide.
     """
-    taken_out = subject if recipe.surroundings == "own" else _suited(recipe, bank, subject, rng=rng)
+    taken_out = (
+        subject if recipe.surroundings == "own" else draw_place(recipe, bank, subject, rng=rng)
+    )
     donor = bank.donor_by_id[taken_out.sample_id]
-    stain = draw_stain(recipe, bank, donor, subject, rng=rng)
+    stain = draw_tint(recipe, bank, donor, subject, rng=rng)
     top, left = _in_place_of(recipe, bank, subject, taken_out)
     placed = Placement(
         cutout=subject.id, top=top, left=left, density=stain.density(subject.sample_id)
@@ -60,13 +56,6 @@ def draw_kept_scene(
         unplaced={},
         surroundings=Surroundings(without=taken_out.id, density=stain.density(donor.sample_id)),
     )
-
-
-def keepers(bank: CutoutBank) -> Silhouettes:
-    """Return the subjects of images that show their slide and no other nucleated cell."""
-    shapes = silhouettes_of(bank)
-    crowded = stock_of(bank).crowded
-    return shapes.take([i for i, r in enumerate(shapes.rows) if r.sample_id not in crowded])
 
 
 def ground(
@@ -90,43 +79,6 @@ def ground(
     weight[window] = np.where(slide, through, weight[window])
     whole = Box(0, 0, scene.height_px, scene.width_px)
     return Layer(whole, light, plate * light, weight, ground=True)
-
-
-def _suited(
-    recipe: Recipe, bank: CutoutBank, subject: CutoutRow, *, rng: np.random.Generator
-) -> CutoutRow:
-    """Draw the cell whose place the subject takes."""
-    shapes = keepers(bank)
-    others = shapes.take(
-        [
-            i
-            for i, row in enumerate(shapes.rows)
-            if row.kind == subject.kind and row.sample_id != subject.sample_id
-        ]
-    )
-    if not others.rows:
-        what = f"an image of another {subject.kind} that shows its slide"
-        raise InputError("bank", what, "none")
-    shapes = others.take(_alike(recipe, bank, subject, [row.sample_id for row in others.rows]))
-    misfit = shapes.misfit(*silhouette(bank.cutout(subject.id)))
-    best = np.argsort(misfit, kind="stable")[:_SUITED]
-    return shapes.rows[int(rng.choice(best))]
-
-
-def _alike(
-    recipe: Recipe, bank: CutoutBank, subject: CutoutRow, names: Sequence[str]
-) -> NDArray[np.int64]:
-    """Return which images are lit and, if there are any, stained like the subject's own."""
-    own = bank.donor_by_id[subject.sample_id].surface.coefficients[:, 0]
-    colours = np.array([bank.donor_by_id[name].surface.coefficients[:, 0] for name in names])
-    off = np.abs(colours - own).max(axis=1)
-    lit = np.flatnonzero(off <= recipe.plate_tolerance)
-    if not lit.size:
-        return np.array([int(off.argmin())])
-    if recipe.stain == "any":
-        return lit
-    unlike = looks_unlike(bank, [names[i] for i in lit.tolist()], subject.sample_id)
-    return lit if unlike.all() else lit[~unlike]
 
 
 def _in_place_of(

@@ -1,0 +1,101 @@
+"""Places for a subject: the images whose own cell may be taken out for another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from naturalize.compose.recipe import Recipe
+from naturalize.compose.silhouette import DIRECTIONS, misfit, silhouette
+from naturalize.compose.stain import UNLIKE
+from naturalize.compose.stock import stock_of
+from naturalize.cutouts.bank import CutoutBank, CutoutRow
+from naturalize.errors import InputError
+
+_DRAWN, _SUITED = 400, 5
+"""Images drawn, at most, and those of them that suit best, among which one is drawn."""
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """The subjects of images that show their slide and no other nucleated cell.
+
+    Of each of ``rows``: its kind, its image and the colour of its slide (n, 3), how red cells look
+    there (n, 3; NaN where none was cut out), its silhouette (n, 72).
+    """
+
+    rows: tuple[CutoutRow, ...]
+    kinds: NDArray[np.str_]
+    images: NDArray[np.str_]
+    colours: NDArray[np.float64]
+    looks: NDArray[np.float64]
+    reaches: NDArray[np.float64]
+    touched: NDArray[np.bool_]
+
+
+@lru_cache(maxsize=4)
+def places_of(bank: CutoutBank) -> Places:
+    """Look through the subjects of a bank, once a process."""
+    stock, donors = stock_of(bank), bank.donor_by_id
+    rows = tuple(row for row in bank.rows if row.label and _can_be_kept(bank, row, stock.crowded))
+    unknown = np.full(5, np.nan)
+    colours = [donors[row.sample_id].surface.coefficients[:, 0] for row in rows]
+    looks = [stock.looks.get(row.sample_id, unknown)[:3] for row in rows]
+    shapes = [silhouette(bank.cutout(row.id)) for row in rows]
+    return Places(
+        rows=rows,
+        kinds=np.array([row.kind for row in rows], np.str_),
+        images=np.array([row.sample_id for row in rows], np.str_),
+        colours=np.array(colours).reshape(-1, 3),
+        looks=np.array(looks).reshape(-1, 3),
+        reaches=np.array([reach for reach, _ in shapes]).reshape(-1, DIRECTIONS),
+        touched=np.array([touched for _, touched in shapes], np.bool_).reshape(-1, DIRECTIONS),
+    )
+
+
+def draw_place(
+    recipe: Recipe, bank: CutoutBank, subject: CutoutRow, *, rng: np.random.Generator
+) -> CutoutRow:
+    """Draw the cell whose place a subject takes: one of its kind, on an image lit like its own.
+
+    With ``stain: one`` also stained like it, if any is; then, of some, one that hides what must not
+    show, see :func:`~naturalize.compose.silhouette.misfit`. Raises :class:`InputError` where the
+    bank has no such image.
+    """
+    places = places_of(bank)
+    able = (places.kinds == subject.kind) & (places.images != subject.sample_id)
+    if not able.any():
+        raise InputError("bank", f"an image of another {subject.kind} that shows its slide", "none")
+    alike = np.flatnonzero(_alike(recipe, bank, subject, places, able))
+    if alike.size > _DRAWN:
+        alike = rng.choice(alike, _DRAWN, replace=False)
+    shape = silhouette(bank.cutout(subject.id))
+    off = misfit(*shape, places.reaches[alike], places.touched[alike])
+    best = alike[np.argsort(off, kind="stable")[:_SUITED]]
+    return places.rows[int(rng.choice(best))]
+
+
+def _can_be_kept(bank: CutoutBank, row: CutoutRow, crowded: frozenset[str]) -> bool:
+    donor = bank.donor_by_id[row.sample_id]
+    return donor.file_bytes > 0 and donor.tiles > 0 and row.sample_id not in crowded
+
+
+def _alike(
+    recipe: Recipe,
+    bank: CutoutBank,
+    subject: CutoutRow,
+    places: Places,
+    able: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Return which of the places that are ``able`` look like the subject's own, at least one."""
+    own = bank.donor_by_id[subject.sample_id].surface.coefficients[:, 0]
+    off = np.where(able, np.abs(places.colours - own).max(axis=1), np.inf)
+    lit = np.asarray(off <= max(recipe.plate_tolerance, float(off.min())))
+    if recipe.stain == "any":
+        return lit
+    look = stock_of(bank).looks.get(subject.sample_id, np.full(5, np.nan))[:3]
+    alike = lit & ~(np.abs(places.looks - look).max(axis=1) > UNLIKE)
+    return alike if alike.any() else lit
