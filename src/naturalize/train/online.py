@@ -94,12 +94,12 @@ def mix_of(run: Artefact) -> OnlineMix:
     the run was trained on a folder of composites, or on none.
     """
     parameters = run.manifest["parameters"]
-    if "online" not in parameters:
+    if "recipe" not in parameters:
         raise InputError(f"run {run.path}", "one trained with --bank", "another")
-    recipe = Recipe.model_validate(parameters["online"]["recipe"])
+    recipe = Recipe.model_validate(parameters["recipe"])
     return OnlineMix.of(
         run.input("split"),
-        OnlineComposites(run.input("bank"), recipe, parameters["online"]["seed"]),
+        OnlineComposites(run.input("bank"), recipe, parameters["composites_seed"]),
         share=parameters["arm"]["synthetic_share"],
         batch_size=parameters["batch_size"],
         seed=run.manifest["seed"],

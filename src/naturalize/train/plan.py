@@ -47,10 +47,10 @@ class Plan:
 
     def parameters(self) -> dict[str, object]:
         """Return what decides the content of the run besides its inputs and its seed."""
-        online = {}
+        online: dict[str, object] = {}
         if isinstance(self.composites, OnlineComposites):
             recipe = self.composites.recipe.model_dump(mode="json")
-            online = {"online": {"recipe": recipe, "seed": self.composites.seed}}
+            online = {"recipe": recipe, "composites_seed": self.composites.seed}
         return online | {
             "arm": self.arm.model_dump(),
             "model": self.info.backbone,

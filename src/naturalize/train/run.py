@@ -65,10 +65,10 @@ def train_run(
 
     ``arm`` is a key of :data:`~naturalize.train.arms.ARMS`; ``composites`` are for arms with a
     synthetic share, a folder of them or made as training goes, in ``workers`` processes; their
-    donors are proven train images before one is read. The budget counts
-    images shown, rounded up to whole batches, and is spent whatever the loss does; each arm shows
-    each class equally often. With a ``pack`` of the same split and composites, pixels come from it
-    and the image files are not needed. ``weights`` as in
+    donors are proven train images before one is read. The budget counts images shown, rounded up to
+    whole batches, and is spent whatever the loss does; each arm shows each class equally often.
+    With a ``pack`` of the same split and composites, pixels come from it and the image files are
+    not needed. ``weights`` as in
     :func:`~naturalize.train.weights.resolve_weights`; ``learning_rate``, ``input_px`` None: those
     of the mode and the backbone; ``crop_px`` as in
     :func:`~naturalize.train.pixels.fit_square`; ``device`` as in
