@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -34,6 +35,7 @@ from naturalize.split.split import RealSplit
 from naturalize.train.online import OnlineDataset, OnlineFeed, mix_of
 from naturalize.train.pixels import fit_square
 from naturalize.train.run import train_run
+from naturalize.workers import deaf_children
 
 T = TypeVar("T")
 SMALL = {"model": "custom-cnn", "input_px": 32, "batch_size": 8, "budget_images": 32}
@@ -233,6 +235,14 @@ class TestDataset:
         assert torch.equal(last[0], whole[2][0])
         assert torch.equal(half[0], whole[2][0][1::2])
         assert half[1].tolist() == whole[2][1][1::2].tolist()
+
+    def test_processes_that_feed_leave_ctrl_c_to_their_parent(self) -> None:
+        code = "import signal; print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)"
+        before = signal.getsignal(signal.SIGINT)
+        with deaf_children():
+            inside = subprocess.check_output([sys.executable, "-c", code], text=True)
+        assert inside == "True\n"
+        assert signal.getsignal(signal.SIGINT) is before
 
 
 class TestRun:

@@ -18,6 +18,7 @@ from naturalize.compose.render import Composite
 from naturalize.errors import InputError
 from naturalize.train.feed import Pixels
 from naturalize.train.pixels import fit_square
+from naturalize.workers import deaf_children
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +76,7 @@ class OnlineFeed:
     def steps(self, first: int, stop: int, share: slice) -> Iterator[Pixels]:
         """Yield what steps ``first`` to ``stop`` - 1 show: of each batch the slots in ``share``."""
         size = self.batches.batch_size
-        yield from DataLoader(
+        loader = DataLoader(
             self.dataset,
             batch_sampler=[
                 list(range(step * size, (step + 1) * size)[share]) for step in range(first, stop)
@@ -85,6 +86,9 @@ class OnlineFeed:
             multiprocessing_context="spawn" if self.workers > 1 else None,
             generator=torch.Generator(),
         )
+        with deaf_children():
+            fed = iter(loader)
+        yield from fed
 
 
 def mix_of(run: Artefact) -> OnlineMix:
