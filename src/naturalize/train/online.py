@@ -94,8 +94,8 @@ class OnlineFeed:
 def mix_of(run: Artefact) -> OnlineMix:
     """Return what a run composed online was trained on.
 
-    Slot s of step t is ``mix.at(t * mix.batches.batch_size + s)``. Raises :class:`InputError` where
-    the run was trained on a folder of composites, or on none.
+    Slot s of step t is ``mix.at(t * mix.batches.batch_size + s)``, not yet flipped. Raises
+    :class:`InputError` where the run was trained on a folder of composites, or on none.
     """
     parameters = run.manifest["parameters"]
     if "recipe" not in parameters:
