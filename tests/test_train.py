@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from naturalize.artefact import Artefact, Draft, Request, build
+from naturalize.compose.batches import Batches
 from naturalize.datasets.manifest import read_table, samples_table, write_table
 from naturalize.datasets.sample import Sample
 from naturalize.errors import ImageError, InputError, LeakError, NaturalizeError
@@ -21,8 +22,8 @@ from naturalize.images import encode_jpeg
 from naturalize.predictions import Predictions
 from naturalize.train import backbones, weights
 from naturalize.train.augment import draw_orientations, orient
-from naturalize.train.batches import Batches
 from naturalize.train.custom_cnn import CustomCNN
+from naturalize.train.feed import PoolFeed
 from naturalize.train.fit import FitSettings, fit, start_accelerator
 from naturalize.train.pixels import fit_square, load_pixels, normalise
 from naturalize.train.predict import predict
@@ -385,7 +386,8 @@ class TestModels:
         batches = Batches(np.arange(12) % 3, np.array([], np.int64), 0.0, batch_size=6, seed=0)
         settings = FitSettings("transfer", 3, 1e-2, True, HALF, HALF)
         accelerator = start_accelerator("cpu")
-        fit(model, pool, batches, settings, accelerator=accelerator, checkpoint=tmp_path / "c/c")
+        feed = PoolFeed(pool, batches)
+        fit(model, feed, settings, accelerator=accelerator, checkpoint=tmp_path / "c/c")
         head = weights.head_names(model)
         changed = {
             name

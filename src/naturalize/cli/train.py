@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.table import Table
 
-from naturalize.cli.options import AsJson, Out, Overwrite, Resume, Seed, if_exists, tell
+from naturalize.artefact import Artefact
+from naturalize.cli.options import AsJson, Out, Overwrite, Resume, Seed, Workers, if_exists, tell
+from naturalize.errors import InputError
 from naturalize.progress import bar
+
+if TYPE_CHECKING:
+    from naturalize.compose.online import OnlineComposites
 
 
 def train(
@@ -18,12 +23,22 @@ def train(
     arm: Annotated[
         str | None,
         typer.Option(
-            help="none, flips or naturalize; by default flips, or naturalize with --composites."
+            help="none, flips or naturalize; by default naturalize where composites are given, "
+            "else flips."
         ),
     ] = None,
     composites: Annotated[
         Path | None, typer.Option(help="Folder written by compose, for the naturalize arm.")
     ] = None,
+    bank: Annotated[
+        Path | None,
+        typer.Option(help="Folder written by cut, to compose from while training, not before."),
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="With --bank: a shipped recipe or a file.", show_default="naturalize"),
+    ] = None,
+    workers: Workers = 2,
     pack: Annotated[
         Path | None, typer.Option(help="Folder written by pack; images are read from it.")
     ] = None,
@@ -54,11 +69,13 @@ def train(
     """Train on the train side of a split and predict its real validation and test images.
 
     Example: naturalize train out/split --composites out/composites -o out/run
+
+    No folder: naturalize train out/split --bank out/bank --recipe naturalize -o out/run
     """
     from naturalize.artefact import open_artefact
     from naturalize.train.run import train_run
 
-    mixed = open_artefact(composites, "composites") if composites is not None else None
+    mixed = _composites(composites, bank, recipe, seed)
     made = train_run(
         open_artefact(split, "split"),
         out,
@@ -75,6 +92,7 @@ def train(
         crop_px=crop or None,
         seed=seed,
         device=device,
+        workers=workers,
         if_exists=if_exists(resume, overwrite),
         track=bar,
     )
@@ -82,3 +100,20 @@ def train(
     for key in ("arm", "model", "mode", "weights", "images_seen", "device", "images_per_second"):
         table.add_row(key.replace("_", " "), str(made.summary[key]))
     tell(made, as_json, table)
+
+
+def _composites(
+    folder: Path | None, bank: Path | None, recipe: str | None, seed: int
+) -> Artefact | OnlineComposites | None:
+    """Open composites made before, or what makes them while training."""
+    from naturalize.artefact import open_artefact
+    from naturalize.compose.online import OnlineComposites
+    from naturalize.compose.recipe import load_recipe
+
+    if bank is None:
+        if recipe is not None:
+            raise InputError("--recipe", "a --bank beside it to compose from", "none")
+        return open_artefact(folder, "composites") if folder is not None else None
+    if folder is not None:
+        raise InputError("--bank, --composites", "one of the two", "both")
+    return OnlineComposites(open_artefact(bank, "bank"), load_recipe(recipe or "naturalize"), seed)

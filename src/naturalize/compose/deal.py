@@ -20,6 +20,18 @@ def deal_labels(recipe: Recipe, bank: CutoutBank, count: int | None) -> tuple[st
     as the donors' images are, ``share: equal`` the same number to each class. Classes without a
     subject in the bank get none. Raises :class:`InputError` where nothing is left to compose.
     """
+    able = able_counts(recipe, bank)
+    total = sum(able.values()) if count is None and recipe.tells_counts else count
+    if total is None or not 1 <= total <= MAX_COUNT:
+        raise InputError("--count", f"1 to {MAX_COUNT:,}", total)
+    return tuple(label for label, n in _apportion(able, total).items() for _ in range(n))
+
+
+def able_counts(recipe: Recipe, bank: CutoutBank) -> dict[str, int]:
+    """Return :func:`wanted_counts` of the classes with a subject in the bank.
+
+    Raises :class:`InputError` where nothing is left to compose.
+    """
     wanted = wanted_counts(recipe, bank)
     able = {label: n for label, n in wanted.items() if bank.subjects(label)}
     if not able:
@@ -27,10 +39,7 @@ def deal_labels(recipe: Recipe, bank: CutoutBank, count: int | None) -> tuple[st
     if not any(able.values()):
         got = f"none below {recipe.fill_to}" if recipe.fill_to is not None else "0 of each"
         raise InputError(f"recipe {recipe.name}", "a class to add composites to", got)
-    total = sum(able.values()) if count is None and recipe.tells_counts else count
-    if total is None or not 1 <= total <= MAX_COUNT:
-        raise InputError("--count", f"1 to {MAX_COUNT:,}", total)
-    return tuple(label for label, n in _apportion(able, total).items() for _ in range(n))
+    return able
 
 
 def wanted_counts(recipe: Recipe, bank: CutoutBank) -> dict[str, int]:

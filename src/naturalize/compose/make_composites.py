@@ -10,15 +10,14 @@ from pathlib import Path
 from naturalize.artefact import Artefact, Draft, IfExists, Request, build
 from naturalize.compose.composite_set import DONORS, TABLE
 from naturalize.compose.deal import deal_labels
+from naturalize.compose.numbered import compose_numbered, composite_name
 from naturalize.compose.open_bank import opened_bank, proven_bank
-from naturalize.compose.placement import draw_scene
 from naturalize.compose.recipe import Recipe
 from naturalize.compose.record import RECORDS, Record, read_records
 from naturalize.compose.render import render
 from naturalize.cutouts.bank import CutoutBank
 from naturalize.datasets.manifest import write_table
 from naturalize.progress import Track, quiet
-from naturalize.seeds import child
 from naturalize.workers import run_all
 
 RECIPE = "recipe.yaml"
@@ -91,12 +90,11 @@ def _compose_chunk(
 def _compose_one(
     bank: CutoutBank, recipe: Recipe, label: str, seed: int, draft: Path, index: int
 ) -> str:
-    scene = draw_scene(recipe, bank, label, rng=child(seed, "composite", index))
-    composite = render(scene, bank, recipe)
-    file = f"images/{label}/{label}_{index:06d}.jpg"
+    composite = compose_numbered(recipe, bank, label, index, seed=seed)
+    file = f"images/{label}/{composite_name(label, index)}.jpg"
     Draft(draft).write(file, composite.jpeg)
     digest = composite.pixels_sha256()
-    return Record(file=file, index=index, pixels_sha256=digest, scene=scene).line()
+    return Record(file=file, index=index, pixels_sha256=digest, scene=composite.scene).line()
 
 
 def _write_tables(draft: Draft, records: list[Record], bank: CutoutBank) -> None:

@@ -9,17 +9,16 @@ from pathlib import Path
 
 from naturalize.artefact import Artefact, write_whole
 from naturalize.compose.deal import deal_labels, wanted_counts
+from naturalize.compose.numbered import compose_numbered
 from naturalize.compose.open_bank import proven_bank
-from naturalize.compose.placement import draw_scene
 from naturalize.compose.recipe import Recipe
-from naturalize.compose.render import Composite, render
+from naturalize.compose.render import Composite
 from naturalize.cutouts.bank import CutoutBank
 from naturalize.errors import InputError
 from naturalize.page.contact_sheet import ContactSheet, Tile
 from naturalize.page.page import Section, render_page
 from naturalize.page.table import Cell, Table
 from naturalize.progress import Track, quiet
-from naturalize.seeds import child
 
 SHOWN = 16
 _TILE_PX = 260
@@ -51,7 +50,7 @@ def preview_page(bank: CutoutBank, recipe: Recipe, *, seed: int = 0, track: Trac
     """Return the page as HTML, whole in itself; the same bank, recipe and seed, the same page."""
     each = Counter(deal_labels(recipe, bank, None if recipe.tells_counts else 1000))
     labels = list(islice(cycle(sorted(each, key=bank.classes.index)), SHOWN))
-    drawn = (_compose(bank, recipe, label, seed, i) for i, label in enumerate(labels))
+    drawn = (compose_numbered(recipe, bank, label, i, seed=seed) for i, label in enumerate(labels))
     made = list(track(drawn, SHOWN, "compose"))
     sections = (
         Section("Composites", (_sheet(recipe, made),), lead="Each shows the class below it."),
@@ -60,12 +59,6 @@ def preview_page(bank: CutoutBank, recipe: Recipe, *, seed: int = 0, track: Trac
     )
     footer = f"From bank {bank.id}, seed {seed}. Nothing but this page was written."
     return render_page(f"Recipe {recipe.name}", sections, footer=footer)
-
-
-def _compose(bank: CutoutBank, recipe: Recipe, label: str, seed: int, index: int) -> Composite:
-    return render(
-        draw_scene(recipe, bank, label, rng=child(seed, "composite", index)), bank, recipe
-    )
 
 
 def _sheet(recipe: Recipe, made: Sequence[Composite]) -> ContactSheet:

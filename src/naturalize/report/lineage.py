@@ -42,16 +42,22 @@ def trace(runs: Sequence[Artefact]) -> Lineage:
         if other != split.id:
             raise InputError(f"run {run.path}", f"a run of split {split.id}", f"one of {other}")
     curated = split.input("curated")
-    mixed = next((run for run in runs if "composites" in run.manifest["inputs"]), None)
-    composites = mixed.input("composites") if mixed is not None else None
+    composites = _first_input(runs, "composites")
+    banked = runs if composites is None else (composites,)
     return Lineage(
         runs=tuple(runs),
         split=split,
         curated=curated,
         dataset=curated.input("dataset"),
         composites=composites,
-        bank=composites.input("bank") if composites is not None else None,
+        bank=_first_input(banked, "bank"),
     )
+
+
+def _first_input(artefacts: Sequence[Artefact], role: str) -> Artefact | None:
+    """Open what the first of ``artefacts`` that has such an input was made from."""
+    made = next((one for one in artefacts if role in one.manifest["inputs"]), None)
+    return made.input(role) if made is not None else None
 
 
 def arm_names(runs: Sequence[Artefact]) -> dict[str, list[Artefact]]:

@@ -19,8 +19,8 @@ from naturalize.errors import InputError, NaturalizeError
 from naturalize.progress import Track, quiet
 from naturalize.seeds import child_seed
 from naturalize.train.augment import draw_orientations, orient
-from naturalize.train.batches import Batches
 from naturalize.train.checkpoint import Progress, load_checkpoint, save_checkpoint
+from naturalize.train.feed import Feed, Pixels
 from naturalize.train.pixels import normalise
 from naturalize.train.schedule import one_cycle
 from naturalize.train.weights import classifier
@@ -59,8 +59,7 @@ class Fitted:
 
 def fit(
     model: nn.Module,
-    pool: Tensor,
-    batches: Batches,
+    feed: Feed,
     settings: FitSettings,
     *,
     accelerator: Accelerator,
@@ -68,7 +67,7 @@ def fit(
     checkpoint_every: int | None = None,
     track: Track = quiet,
 ) -> Fitted:
-    """Train ``model`` in place on uint8 ``pool`` (N, 3, S, S); the last weights count.
+    """Train ``model`` in place on what ``feed`` shows; the last weights count.
 
     Begins at ``checkpoint`` where that file exists, and writes it every ``checkpoint_every`` steps
     (None: every 30 seconds) and at the end. Every step draws from its own seed, so on one machine's
@@ -79,15 +78,17 @@ def fit(
     _set_mode(model, settings.mode)
     optimizer = AdamW(_parameter_groups(model, settings.weight_decay), settings.learning_rate)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
-    pool = _near(pool, accelerator.device)
     losses = torch.zeros(settings.steps, device=accelerator.device)
     done = load_checkpoint(checkpoint, model, optimizer, losses)
     begun = saved = monotonic()
     with torch.random.fork_rng(devices=_cuda(accelerator.device)):
-        for step in track(range(done.step, settings.steps), settings.steps - done.step, "training"):
+        todo = track(range(done.step, settings.steps), settings.steps - done.step, "training")
+        fed = feed.steps(done.step, settings.steps, _share(accelerator))
+        for step, shown in zip(todo, fed, strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = one_cycle(step, settings.steps, peak=settings.learning_rate)
-            images, labels = _batch(pool, batches, settings, step, accelerator)
+            size = feed.batches.batch_size
+            images, labels = _prepared(shown, size, settings, step, accelerator)
             torch.manual_seed(child_seed(settings.seed, "step", step, accelerator.process_index))
             loss = cross_entropy(wrapped(images), labels, label_smoothing=settings.label_smoothing)
             accelerator.backward(loss)
@@ -139,31 +140,24 @@ def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, A
     ]
 
 
-def _near(pool: Tensor, device: torch.device) -> Tensor:
-    """Keep the pool on a CUDA device where it takes at most half of the free memory there."""
-    if device.type != "cuda":
-        return pool
-    free, _ = torch.cuda.mem_get_info(device)
-    return pool.to(device) if pool.numel() < free / 2 else pool
-
-
 def _cuda(device: torch.device) -> list[torch.device]:
     return [device] if device.type == "cuda" else []
 
 
-def _batch(
-    pool: Tensor, batches: Batches, settings: FitSettings, step: int, accelerator: Accelerator
-) -> tuple[Tensor, Tensor]:
+def _share(accelerator: Accelerator) -> slice:
+    """Return the slots of each batch that are this process's."""
+    return slice(accelerator.process_index, None, accelerator.num_processes)
+
+
+def _prepared(
+    shown: Pixels, batch_size: int, settings: FitSettings, step: int, accelerator: Accelerator
+) -> Pixels:
     """Return this process's share of the batch at ``step``: float images and class indices."""
-    batch = batches.at(step)
-    share = slice(accelerator.process_index, None, accelerator.num_processes)
-    chosen = torch.from_numpy(batch.images[share]).to(pool.device)
-    pixels = pool[chosen].to(accelerator.device)
+    pixels, labels = (tensor.to(accelerator.device) for tensor in shown)
     if settings.flips:
         generator = torch.Generator().manual_seed(child_seed(settings.seed, "augment", step))
-        drawn = draw_orientations(len(batch.images), generator=generator)
-        pixels = orient(pixels, drawn[share])
-    labels = torch.from_numpy(batch.labels[share]).to(accelerator.device)
+        drawn = draw_orientations(batch_size, generator=generator)
+        pixels = orient(pixels, drawn[_share(accelerator)])
     return normalise(pixels, settings.mean, settings.std), labels
 
 

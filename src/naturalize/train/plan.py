@@ -2,44 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import get_args
 
-import numpy as np
-
 from naturalize.artefact import Artefact
+from naturalize.compose.batches import Batches
 from naturalize.compose.composite_set import CompositeSet
+from naturalize.compose.online import OnlineComposites
 from naturalize.errors import InputError
 from naturalize.split.leak_check import check_donors
 from naturalize.split.split import RealSplit
 from naturalize.train.arms import Arm, find_arm
 from naturalize.train.backbones import MIN_INPUT_PX, find_backbone
-from naturalize.train.batches import Batches, Indices
 from naturalize.train.fit import FitSettings, Mode
 from naturalize.train.trained_model import ModelInfo
 from naturalize.train.weights import resolve_weights
 
 MAX_BATCH = 4096
+Composites = CompositeSet | OnlineComposites
 LEARNING_RATES: dict[Mode, float] = {"finetune": 1.5e-3, "transfer": 1e-2}
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Everything that decides a training; ``weights`` is what the user asked for."""
+    """Everything that decides a training; ``weights`` is what the user asked for.
+
+    ``composites`` are a folder's, or made as training goes.
+    """
 
     split: RealSplit
-    composites: CompositeSet | None
+    composites: Composites | None
     arm: Arm
     info: ModelInfo
     weights: str | None
     settings: FitSettings
     batches: Batches
 
+    @property
+    def arm_name(self) -> str:
+        """The arm, and whether its composites are made as training goes."""
+        online = isinstance(self.composites, OnlineComposites)
+        return f"{self.arm.name} online" if online else self.arm.name
+
     def parameters(self) -> dict[str, object]:
         """Return what decides the content of the run besides its inputs and its seed."""
-        return {
+        online: dict[str, object] = {}
+        if isinstance(self.composites, OnlineComposites):
+            recipe = self.composites.recipe.model_dump(mode="json")
+            online = {"recipe": recipe, "composites_seed": self.composites.seed}
+        return online | {
             "arm": self.arm.model_dump(),
             "model": self.info.backbone,
             "mode": self.settings.mode,
@@ -56,7 +68,7 @@ class Plan:
 
 def make_plan(
     split: Artefact,
-    composites: Artefact | None,
+    composites: Artefact | OnlineComposites | None,
     *,
     arm: str,
     model: str,
@@ -88,7 +100,14 @@ def make_plan(
     )
     real = RealSplit.load(split)
     synthetic = _composites(real, composites, chosen)
-    batches = _batches(real, synthetic, chosen, info.classes, batch_size, seed)
+    batches = Batches.of(
+        [sample.label for sample in real.train],
+        _labels(synthetic),
+        info.classes,
+        share=chosen.synthetic_share,
+        batch_size=batch_size,
+        seed=seed,
+    )
     return Plan(real, synthetic, chosen, info, weights, settings, batches)
 
 
@@ -124,41 +143,25 @@ def _model_info(
     )
 
 
-def _composites(real: RealSplit, composites: Artefact | None, arm: Arm) -> CompositeSet | None:
+def _composites(
+    real: RealSplit, composites: Artefact | OnlineComposites | None, arm: Arm
+) -> Composites | None:
     if (composites is not None) != (arm.synthetic_share > 0):
-        expected = "a composites folder" if composites is None else "none, as the arm uses none"
-        raise InputError(f"composites of arm {arm.name}", expected, composites and composites.path)
+        wanted = "none, as the arm uses none" if composites is not None else "a folder or a bank"
+        got = "some" if composites is not None else "nothing"
+        raise InputError(f"composites of arm {arm.name}", wanted, got)
     if composites is None:
         return None
+    if isinstance(composites, OnlineComposites):
+        check_donors(real, composites.donors, what=f"bank {composites.bank.path}")
+        return composites
     synthetic = CompositeSet.load(composites)
     check_donors(real, synthetic.donors, what=f"composites {composites.path}")
     return synthetic
 
 
-def _batches(
-    real: RealSplit,
-    synthetic: CompositeSet | None,
-    arm: Arm,
-    classes: Sequence[str],
-    batch_size: int,
-    seed: int,
-) -> Batches:
-    labels = [sample.label for sample in real.train]
-    empty = sorted(set(classes) - set(labels))
-    if empty:
-        raise InputError("split", "train images of every class", f"none of {', '.join(empty)}")
-    return Batches(
-        _class_indices(labels, classes),
-        _class_indices([image.label for image in synthetic.images] if synthetic else [], classes),
-        arm.synthetic_share,
-        batch_size,
-        seed,
-    )
-
-
-def _class_indices(labels: Sequence[str], classes: Sequence[str]) -> Indices:
-    number = {label: index for index, label in enumerate(classes)}
-    unknown = sorted(set(labels) - set(classes))
-    if unknown:
-        raise InputError("labels", f"those of the split ({', '.join(classes)})", unknown)
-    return np.array([number[label] for label in labels], dtype=np.int64)
+def _labels(synthetic: Composites | None) -> tuple[str, ...]:
+    """Return the class of each composite; of composites made online, one stands for all."""
+    if isinstance(synthetic, OnlineComposites):
+        return synthetic.classes
+    return tuple(image.label for image in synthetic.images) if synthetic is not None else ()

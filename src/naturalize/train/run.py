@@ -14,6 +14,8 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from naturalize.artefact import Artefact, Draft, IfExists, Request, build
+from naturalize.compose.batches import Exposure
+from naturalize.compose.online import OnlineComposites
 from naturalize.datasets.manifest import write_table
 from naturalize.errors import InputError
 from naturalize.predictions import Predictions
@@ -22,9 +24,9 @@ from naturalize.seeds import child_seed
 from naturalize.split.split import Side
 from naturalize.train import backbones
 from naturalize.train.fit import Fitted, Mode, fit, start_accelerator
+from naturalize.train.open_feed import decode, open_feed
 from naturalize.train.pack import Pack
-from naturalize.train.pixels import composite_readers, load_pixels, sample_readers
-from naturalize.train.plan import Plan, make_plan
+from naturalize.train.plan import Composites, Plan, make_plan
 from naturalize.train.predict import predict
 from naturalize.train.schedule import one_cycle
 from naturalize.train.trained_model import INFO, WEIGHTS, model_bytes
@@ -41,7 +43,7 @@ def train_run(
     split: Artefact,
     out: Path,
     *,
-    composites: Artefact | None = None,
+    composites: Artefact | OnlineComposites | None = None,
     pack: Artefact | None = None,
     arm: str = "flips",
     model: str = "efficientnet-lite0",
@@ -54,6 +56,7 @@ def train_run(
     crop_px: int | None = 256,
     seed: int = 0,
     device: str | None = None,
+    workers: int = 1,
     checkpoint_every: int | None = None,
     if_exists: IfExists = "refuse",
     track: Track = quiet,
@@ -61,10 +64,11 @@ def train_run(
     """Train ``model`` on the train side of ``split`` and predict the other two; a ``run`` artefact.
 
     ``arm`` is a key of :data:`~naturalize.train.arms.ARMS`; ``composites`` are for arms with a
-    synthetic share, and their donors are proven train images before one is read. The budget counts
-    images shown, rounded up to whole batches, and is spent whatever the loss does; each arm shows
-    each class equally often. With a ``pack`` of the same split and composites, pixels come from it
-    and the image files are not needed. ``weights`` as in
+    synthetic share, a folder of them or made as training goes, in ``workers`` processes; their
+    donors are proven train images before one is read. The budget counts images shown, rounded up to
+    whole batches, and is spent whatever the loss does; each arm shows each class equally often.
+    With a ``pack`` of the same split and composites, pixels come from it and the image files are
+    not needed. ``weights`` as in
     :func:`~naturalize.train.weights.resolve_weights`; ``learning_rate``, ``input_px`` None: those
     of the mode and the backbone; ``crop_px`` as in
     :func:`~naturalize.train.pixels.fit_square`; ``device`` as in
@@ -89,19 +93,34 @@ def train_run(
         crop_px=crop_px,
         seed=seed,
     )
-    packed = None if pack is None else Pack.load(pack, split, composites, crop_px)
-    given = {"split": split, "composites": composites, "pack": pack}
-    inputs = {role: artefact for role, artefact in given.items() if artefact is not None}
+    if workers < 1:
+        raise InputError("workers", "at least 1", workers)
+    inputs = _inputs(split, composites, pack)
+    packed = None
+    if pack is not None:
+        packed = Pack.load(pack, split, inputs.get("composites"), crop_px)
     request = Request("run", plan.parameters(), inputs, seed)
     write = partial(
         _write,
         plan=plan,
         pack=packed,
         device=device,
+        workers=workers,
         checkpoint_every=checkpoint_every,
         track=track,
     )
     return build(out, request, write, if_exists=if_exists)
+
+
+def _inputs(
+    split: Artefact, composites: Artefact | OnlineComposites | None, pack: Artefact | None
+) -> dict[str, Artefact]:
+    if isinstance(composites, OnlineComposites):
+        if pack is not None:
+            raise InputError("pack", "none where composites are made online", pack.path)
+        return {"split": split, "bank": composites.bank}
+    given = {"split": split, "composites": composites, "pack": pack}
+    return {role: artefact for role, artefact in given.items() if artefact is not None}
 
 
 def _write(
@@ -110,6 +129,7 @@ def _write(
     plan: Plan,
     pack: Pack | None,
     device: str | None,
+    workers: int,
     checkpoint_every: int | None,
     track: Track,
 ) -> None:
@@ -117,7 +137,8 @@ def _write(
     accelerator = start_accelerator(device)
     if accelerator.num_processes > 1:
         raise InputError("processes", "one to write a run", accelerator.num_processes)
-    pool, held_back = _decode(plan, pack, track)
+    feed = open_feed(plan, pack, device=accelerator.device, workers=workers, track=track)
+    held_back: dict[Side, Tensor] = {side: decode(plan, pack, side, track) for side in PREDICTIONS}
     network = backbones.build(
         plan.info.backbone,
         n_classes=len(plan.info.classes),
@@ -128,8 +149,7 @@ def _write(
     log.info("%s starts from weights: %s", plan.info.backbone, plan.info.weights)
     fitted = fit(
         network,
-        pool,
-        plan.batches,
+        feed,
         plan.settings,
         accelerator=accelerator,
         checkpoint=draft.path / _CHECKPOINT,
@@ -140,22 +160,6 @@ def _write(
     _write_model(draft, plan, network, fitted)
     _write_predictions(draft, plan, network, held_back, track)
     shutil.rmtree((draft.path / _CHECKPOINT).parent)
-
-
-def _decode(plan: Plan, pack: Pack | None, track: Track) -> tuple[Tensor, dict[Side, Tensor]]:
-    """Return the pixels to train on, composites behind real images, and those held back."""
-    crop_px = plan.info.crop_px if pack is None else None
-    load = partial(load_pixels, input_px=plan.info.input_px, crop_px=crop_px, track=track)
-    of_samples = partial(sample_readers, plan.split.root) if pack is None else pack.sample_readers
-    of_composites = composite_readers if pack is None else pack.composite_readers
-    readers = of_samples(plan.split.train)
-    readers += of_composites(plan.composites) if plan.composites else []
-    pool = load(readers, what="decoding train")
-    held_back = {
-        side: load(of_samples(plan.split.side(side)), what=f"decoding {side}")
-        for side in PREDICTIONS
-    }
-    return pool, held_back
 
 
 def _write_model(draft: Draft, plan: Plan, network: nn.Module, fitted: Fitted) -> None:
@@ -189,6 +193,13 @@ def _write_predictions(
         draft.write(PREDICTIONS[side], found.to_bytes())
 
 
+def _different(composites: Composites | None, shown: Exposure) -> int:
+    """Count the composites at hand; online each one shown is another."""
+    if isinstance(composites, OnlineComposites):
+        return int(shown.synthetic.sum())
+    return len(composites.images) if composites is not None else 0
+
+
 def _summary(plan: Plan, fitted: Fitted, accelerator: Accelerator) -> dict[str, object]:
     """Say what was shown and how fast; nothing here enters the run's id."""
     classes, steps = plan.info.classes, plan.settings.steps
@@ -198,13 +209,13 @@ def _summary(plan: Plan, fitted: Fitted, accelerator: Accelerator) -> dict[str, 
     if fell_back:
         log.warning("no composites for %s: real images shown instead", ", ".join(fell_back))
     return {
-        "arm": plan.arm.name,
+        "arm": plan.arm_name,
         "model": plan.info.backbone,
         "mode": plan.settings.mode,
         "weights": plan.info.weights,
         "classes": list(classes),
         "train_images": len(plan.split.train),
-        "composites": len(plan.composites.images) if plan.composites else 0,
+        "composites": _different(plan.composites, shown),
         "images_seen": images_seen,
         "real_seen": dict(zip(classes, shown.real.tolist(), strict=True)),
         "synthetic_seen": dict(zip(classes, shown.synthetic.tolist(), strict=True)),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from naturalize.errors import InputError
 from naturalize.seeds import child
 
 Indices = NDArray[np.int64]
+Share = float | Mapping[str, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +33,9 @@ class Batches:
     """The order of training over a pool of real images first, then composites.
 
     ``real`` and ``composites`` hold class indices. The real images come in shuffled epochs; a slot
-    gives way with probability ``synthetic_share`` to a random composite of the same class, so the
-    labels at a step do not depend on the composites at all.
+    gives way with probability ``synthetic_share`` (one for all, or float64 (classes,)) to a random
+    composite of the same class, so the labels at a step do not depend on the composites at all.
+    Where composites are made online, one entry a class stands for all there are.
 
     >>> real, composites = np.array([0, 1]), np.array([1])
     >>> batch = Batches(real, composites, 1.0, batch_size=2, seed=0).at(0)
@@ -41,9 +45,35 @@ class Batches:
 
     real: Indices
     composites: Indices
-    synthetic_share: float
+    synthetic_share: float | NDArray[np.float64]
     batch_size: int
     seed: int
+
+    @classmethod
+    def of(
+        cls,
+        real: Sequence[str],
+        composites: Sequence[str],
+        classes: Sequence[str],
+        *,
+        share: Share,
+        batch_size: int,
+        seed: int,
+    ) -> Batches:
+        """Order images of the labels ``real`` and ``composites``; ``share`` may name classes.
+
+        Raises :class:`InputError` where a class has no real image, and for unknown classes.
+        """
+        empty = sorted(set(classes) - set(real))
+        if empty:
+            raise InputError("split", "train images of every class", f"none of {', '.join(empty)}")
+        return cls(
+            _class_indices(real, classes),
+            _class_indices(composites, classes),
+            _shares(share, classes),
+            batch_size,
+            seed,
+        )
 
     def at(self, step: int) -> Batch:
         """Return the batch at ``step``, counted from 0."""
@@ -51,9 +81,10 @@ class Batches:
         images = self._real_at(positions)
         labels = self.real[images]
         rng = child(self.seed, "synthetic", step)
-        due = rng.random(self.batch_size) < self.synthetic_share
-        which = rng.random(self.batch_size)
         counts = np.bincount(self.composites, minlength=int(self.real.max()) + 1)
+        share = np.broadcast_to(self.synthetic_share, counts.shape)
+        due = rng.random(self.batch_size) < share[labels]
+        which = rng.random(self.batch_size)
         synthetic = due & (counts[labels] > 0)
         first = np.cumsum(counts) - counts
         by_class = np.argsort(self.composites, kind="stable")
@@ -93,6 +124,25 @@ class Exposure:
     real: Indices
     synthetic: Indices
     fallback: Indices
+
+
+def _class_indices(labels: Sequence[str], classes: Sequence[str]) -> Indices:
+    number = {label: index for index, label in enumerate(classes)}
+    unknown = sorted(set(labels) - set(classes))
+    if unknown:
+        raise InputError("labels", f"those of the split ({', '.join(classes)})", unknown)
+    return np.array([number[label] for label in labels], dtype=np.int64)
+
+
+def _shares(share: Share, classes: Sequence[str]) -> NDArray[np.float64]:
+    named = share if isinstance(share, Mapping) else dict.fromkeys(classes, share)
+    unknown = sorted(set(named) - set(classes))
+    if unknown:
+        raise InputError("share", f"classes of the split ({', '.join(classes)})", unknown)
+    shares = np.array([named.get(label, 0.0) for label in classes], dtype=np.float64)
+    if not ((shares >= 0) & (shares <= 1)).all():
+        raise InputError("share", "numbers from 0 to 1", share)
+    return shares
 
 
 @lru_cache(maxsize=4)
