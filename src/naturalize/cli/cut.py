@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -22,6 +22,7 @@ from naturalize.errors import InputError
 from naturalize.progress import bar
 
 if TYPE_CHECKING:
+    from naturalize.optics import Background
     from naturalize.segment import Segmenter
 
 
@@ -43,6 +44,10 @@ def cut(
     masks: Annotated[
         Path | None, typer.Option(help="Folder with a label image for each train image, instead.")
     ] = None,
+    objects: Annotated[
+        str | None,
+        typer.Option(help="The masks show no blood but objects on a background: light or dark."),
+    ] = None,
     workers: Workers = 2,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -53,11 +58,14 @@ def cut(
     Look at contact.html in the bank to see what was taken and what was turned down.
 
     Label images are those of Cellpose, QuPath and the like: one channel, each object a number. They
-    carry the names of the images, with suffix .png, .tif, .tiff or .npy.
+    carry the names of the images, with suffix .png, .tif, .tiff or .npy. With --objects they show
+    things of any kind: the one at the centre is of the image's class, the others lie beside it.
 
     Example: naturalize cut out/split -o out/bank
 
     Example: naturalize cut out/split --masks out/cellpose -o out/bank
+
+    Example: naturalize cut out/split --masks seeds/masks --objects light -o out/bank
     """
     from naturalize.artefact import open_artefact
     from naturalize.cutouts.make_bank import make_bank
@@ -69,6 +77,7 @@ def cut(
     made = make_bank(
         open_artefact(split, "split"),
         out,
+        objects=_background(objects),
         segmenter=_segmenter(segmenter or "smear", given) if masks is None else None,
         masks=masks,
         workers=workers,
@@ -78,6 +87,12 @@ def cut(
     taken = counts_table("cut out", made.summary["subjects"], what="cells")
     refused = made.summary["turned_down"]
     tell(made, as_json, taken, counts_table("not taken", refused, of="reason", what="objects"))
+
+
+def _background(name: str | None) -> Background | None:
+    if name in ("light", "dark", None):
+        return cast("Background | None", name)
+    raise InputError("--objects", "light or dark", name)
 
 
 def _segmenter(name: str, options: Mapping[str, Any]) -> Segmenter:

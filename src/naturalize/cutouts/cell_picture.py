@@ -18,6 +18,7 @@ _INK: dict[str, tuple[int, int, int]] = {
     "WBC": (0, 80, 200),
     "RBC": (160, 60, 0),
     "PLT": (0, 110, 70),
+    "OBJ": (0, 80, 200),
 }
 _GAP_PX = 4
 

@@ -22,6 +22,7 @@ from naturalize.datasets.manifest import read_sample, write_table
 from naturalize.datasets.sample import Sample
 from naturalize.errors import InputError
 from naturalize.images import Rgb
+from naturalize.optics import Background
 from naturalize.progress import Track, quiet
 from naturalize.segment import SEGMENTERS, Mask, Segmenter, Smear
 from naturalize.split.leak_check import check_donors
@@ -50,6 +51,7 @@ def make_bank(
     *,
     segmenter: Segmenter | None = None,
     masks: Path | None = None,
+    objects: Background | None = None,
     workers: int = 1,
     if_exists: IfExists = "refuse",
     track: Track = quiet,
@@ -57,22 +59,27 @@ def make_bank(
     """Write a ``bank`` artefact of the train images of ``split``.
 
     Objects are found by ``segmenter``, by default :class:`~naturalize.segment.Smear`, or are those
-    of the label images in the folder ``masks``. The number of ``workers`` changes the time, not the
-    bank. Raises :class:`InputError` for label images that are missing or do not fit, or when
-    nothing usable was found, :class:`LeakError` if an image that is not on the train side would be
-    cut.
+    of the label images in the folder ``masks``. These show blood cells, or with ``objects``
+    whatever the classes name, on a light or dark background. The number of ``workers`` changes the
+    time, not the bank. Raises :class:`InputError` for label images that are missing or do not fit,
+    or when nothing usable was found, :class:`LeakError` if an image that is not on the train side
+    would be cut.
     """
     if segmenter is not None and masks is not None:
         raise InputError("--with, --masks", "one of the two", "both")
+    if objects is not None and masks is None:
+        raise InputError("--objects", "--masks beside it", "no masks")
     real = RealSplit.load(split)
-    masks_by = (segmenter or Smear()) if masks is None else MaskFolder.find(masks, real.train)
+    masks_by: Segmenter | MaskFolder = segmenter or Smear()
+    if masks is not None:
+        masks_by = MaskFolder.find(masks, real.train, objects=objects)
 
     def write(draft: Draft) -> None:
         if isinstance(masks_by, MaskFolder):
             rows = ([name, *file] for name, file in masks_by.files.items())
             draft.write(MASKS, write_table(["sample_id", "file", "sha256"], rows))
         records = cut_samples(real, real.train, draft, by=masks_by, workers=workers, track=track)
-        write_tables(draft, records, real.classes)
+        write_tables(draft, records, real.classes, background=_background(masks_by))
         bank = CutoutBank.read(draft.path, bank_id="", split_id=real.id, classes=real.classes)
         draft.write(CONTACT, contact_page(bank, real))
 
@@ -113,10 +120,17 @@ def _said(masks_by: Segmenter | MaskFolder) -> dict[str, Any]:
     """Return the parameters of a request: where masks come from, and all that decides them."""
     if isinstance(masks_by, MaskFolder):
         digests = {"files": len(masks_by.files), "sha256": masks_by.digest()}
-        return {"segmenter": "label images", **digests}
+        objects = {"objects": masks_by.objects} if masks_by.objects else {}
+        return {"segmenter": "label images", **digests, **objects}
     names = [name for name, kind in SEGMENTERS.items() if kind is type(masks_by)]
     name = names[0] if names else type(masks_by).__name__
     return {"segmenter": name, **masks_by.parameters()}
+
+
+def _background(masks_by: Segmenter | MaskFolder) -> Background:
+    """Return what objects lie on; a blood smear is light."""
+    objects = masks_by.objects if isinstance(masks_by, MaskFolder) else None
+    return objects or "light"
 
 
 def _dealt(samples: Sequence[Sample]) -> list[list[Sample]]:
@@ -140,9 +154,10 @@ def _cut_shard(shard: _Shard) -> str:
 def _fill_shard(shard: _Shard) -> str:
     rgbs = [read_sample(shard.root, sample) for sample in shard.samples]
     chunks: list[bytes] = []
+    background = _background(shard.masks_by)
     records, offset = [], 0
     for sample, rgb, masks in zip(shard.samples, rgbs, _masks(shard, rgbs), strict=True):
-        pieces = cut_image(sample.id, sample.label, rgb, masks)
+        pieces = cut_image(sample.id, sample.label, rgb, masks, background=background)
         found, data = record(sample, pieces, shard.number, offset)
         chunks += data
         offset += sum(len(chunk) for chunk in data)
