@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from naturalize.cli.options import (
     AsJson,
+    Objects,
     Out,
     Overwrite,
     Resume,
     Workers,
+    background,
     counts_table,
     if_exists,
     tell,
@@ -22,7 +24,6 @@ from naturalize.errors import InputError
 from naturalize.progress import bar
 
 if TYPE_CHECKING:
-    from naturalize.optics import Background
     from naturalize.segment import Segmenter
 
 
@@ -44,10 +45,7 @@ def cut(
     masks: Annotated[
         Path | None, typer.Option(help="Folder with a label image for each train image, instead.")
     ] = None,
-    objects: Annotated[
-        str | None,
-        typer.Option(help="The masks show no blood but objects on a background: light or dark."),
-    ] = None,
+    objects: Objects = None,
     workers: Workers = 2,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -77,7 +75,7 @@ def cut(
     made = make_bank(
         open_artefact(split, "split"),
         out,
-        objects=_background(objects),
+        objects=background(objects),
         segmenter=_segmenter(segmenter or "smear", given) if masks is None else None,
         masks=masks,
         workers=workers,
@@ -87,12 +85,6 @@ def cut(
     taken = counts_table("cut out", made.summary["subjects"], what="cells")
     refused = made.summary["turned_down"]
     tell(made, as_json, taken, counts_table("not taken", refused, of="reason", what="objects"))
-
-
-def _background(name: str | None) -> Background | None:
-    if name in ("light", "dark", None):
-        return cast("Background | None", name)
-    raise InputError("--objects", "light or dark", name)
 
 
 def _segmenter(name: str, options: Mapping[str, Any]) -> Segmenter:

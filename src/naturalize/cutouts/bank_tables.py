@@ -30,6 +30,9 @@ from naturalize.errors import InputError
 from naturalize.geometry import Box
 from naturalize.optics import Background
 
+_WHOLE = ("subject", "plate")
+"""What an image as a whole may fail to give; the first thing to tell."""
+
 Record = dict[str, Any]
 """What the tables need of one image, as JSON can hold it."""
 
@@ -89,7 +92,8 @@ def write_tables(
     plates = sum(record["donor"][-3] > 0 for record in records)
     reasons = Counter(f"{row[1]}: {row[2]}" for row in turned_down)
     if not plates or not any(row[2] for row in kept):
-        seen = ", ".join(f"{reason} ({n:,})" for reason, n in reasons.most_common(3))
+        told = sorted(reasons.items(), key=lambda item: (not item[0].startswith(_WHOLE), -item[1]))
+        seen = ", ".join(f"{reason} ({n:,})" for reason, n in told[:5])
         what = f"none that could be cut among {len(records):,} ({seen or 'nothing found'})"
         raise InputError("train images", f"some with objects on a plain {background} slide", what)
     draft.write(CUTOUTS, write_table(CUTOUT_COLUMNS, kept))

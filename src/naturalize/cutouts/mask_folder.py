@@ -70,6 +70,12 @@ class MaskFolder:
         _refuse(folder, "label images of their images' sizes", "another size", misfits)
         return cls(folder, files, objects)
 
+    @classmethod
+    def of_one(cls, file: Path, sample_id: str, *, objects: Background | None = None) -> MaskFolder:
+        """Return one label image as that of one sample; :meth:`masks` tells whether it fits."""
+        sha256 = hashlib.sha256(_read(file)).hexdigest()
+        return cls(file.parent, {sample_id: (file.name, sha256)}, objects)
+
     def only(self, samples: Sequence[Sample]) -> MaskFolder:
         """Return the part that ``samples`` need."""
         return replace(self, files={s.id: self.files[s.id] for s in samples})

@@ -1,0 +1,126 @@
+"""One image taken through every stage, each step kept to be looked at.
+
+It is cut up, and a composite is made of nothing but its own parts: a bank of one image, in a folder
+that is gone afterwards. Nothing here may reach training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from naturalize import images
+from naturalize.artefact import Draft
+from naturalize.compose.objects import PlacedObject, placed_objects
+from naturalize.compose.placement import draw_scene
+from naturalize.compose.recipe import Recipe
+from naturalize.compose.render import bare_slide, render
+from naturalize.compose.scene import Scene
+from naturalize.cutouts.bank import CutoutBank
+from naturalize.cutouts.bank_tables import write_tables
+from naturalize.cutouts.cutout import Cutout
+from naturalize.cutouts.make_bank import cut_samples
+from naturalize.cutouts.mask_folder import MaskFolder
+from naturalize.cutouts.triage import TurnedDown
+from naturalize.datasets.manifest import read_sample
+from naturalize.datasets.sample import Sample
+from naturalize.errors import ImageError
+from naturalize.images import Rgb
+from naturalize.optics import Background
+from naturalize.seeds import child
+from naturalize.segment import Mask, Segmenter
+from naturalize.split.split import RealSplit
+
+LABEL = "subject"
+"""The class of the one image."""
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """An image, what was cut out of it, and what was composed of that.
+
+    ``masks`` are the objects taken, ``turned_down`` those that were not, ``subject`` the cutout of
+    the one at the centre. ``objects`` are those of ``scene`` as far as they are seen. ``plate``
+    float32 (H, W, 3) and ``noise`` int8 (H, W, 3) are the bare slide; ``layers`` the composite with
+    the first 0, 1, ... objects on it, so that the last is the whole.
+    """
+
+    rgb: Rgb
+    background: Background
+    recipe: Recipe
+    masks: tuple[Mask, ...]
+    turned_down: tuple[TurnedDown, ...]
+    subject: Cutout
+    scene: Scene
+    objects: tuple[PlacedObject, ...]
+    plate: NDArray[np.float32]
+    noise: NDArray[np.int8]
+    layers: tuple[Rgb, ...]
+
+
+def take_steps(image: Path, by: Segmenter | MaskFolder, *, recipe: Recipe, seed: int = 0) -> Steps:
+    """Cut up the file ``image`` and compose it anew.
+
+    Raises :class:`InputError` where the image shows no object at its centre or too little of its
+    bare slide, and :class:`ImageError` for a file that is no image.
+    """
+    sample, root = sample_of(image), image.parent
+    alone = RealSplit("of one image", root, (LABEL,), (sample,), (), ())
+    background = (by.objects if isinstance(by, MaskFolder) else None) or "light"
+    with TemporaryDirectory() as folder:
+        draft = Draft(Path(folder))
+        records = cut_samples(alone, [sample], draft, by=by, workers=1)
+        write_tables(draft, records, (LABEL,), background=background)
+        bank = CutoutBank.read(draft.path, bank_id="", split_id=alone.id, classes=(LABEL,))
+        scene = draw_scene(recipe, bank, LABEL, rng=child(seed, "composite", 0))
+        return _steps(read_sample(root, sample), bank, recipe, scene)
+
+
+def sample_of(image: Path) -> Sample:
+    """Return what is known of an image file without decoding it."""
+    try:
+        data = image.read_bytes()
+    except OSError as error:
+        raise ImageError(str(image), "a readable file", error.strerror or error) from error
+    height_px, width_px = images.size(data, name=str(image))
+    return Sample(
+        id=image.name,
+        label=LABEL,
+        group=image.name,
+        source="",
+        height_px=height_px,
+        width_px=width_px,
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
+
+
+def _steps(rgb: Rgb, bank: CutoutBank, recipe: Recipe, scene: Scene) -> Steps:
+    subject = bank.cutout(bank.subjects(LABEL)[0].id)
+    plate, noise = bare_slide(scene, bank)
+    objects, _ = placed_objects(scene, bank, disjoint=False)
+    return Steps(
+        rgb=rgb,
+        background=bank.statistics.background,
+        recipe=recipe,
+        masks=tuple(bank.masks(subject.sample_id)),
+        turned_down=tuple(bank.turned_down()),
+        subject=replace(subject, pixels=subject.pixels.copy(), weight=subject.weight.copy()),
+        scene=scene,
+        objects=objects,
+        plate=plate,
+        noise=noise,
+        layers=tuple(_layers(scene, bank, recipe)),
+    )
+
+
+def _layers(scene: Scene, bank: CutoutBank, recipe: Recipe) -> Iterator[Rgb]:
+    """Render the scene with its first 0, 1, ... objects."""
+    for count in range(len(scene.placements) + 1):
+        part = scene.model_copy(update={"placements": scene.placements[:count]})
+        yield render(part, bank, recipe).image
