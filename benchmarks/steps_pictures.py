@@ -55,12 +55,15 @@ def main() -> None:
 
 def rows(steps: Steps) -> dict[str, list[images.Rgb]]:
     """Return the pictures of each row by its name."""
-    last = len(steps.layers) - 1
+    parts, made = steps.parts, steps.made
+    if made is None:
+        raise SystemExit("no composite can be made of this phantom; choose another seed")
+    last = len(made.layers) - 1
     return {
-        "light": [steps.rgb, plate_picture(steps), unevenness_picture(steps), light_picture(steps)],
-        "cut": [masks_picture(steps), *cutout_pictures(steps)],
-        "scene": [scene_picture(steps), noise_picture(steps), steps.layers[0], steps.layers[1]],
-        "layers": [steps.layers[round(last * share)] for share in (0.25, 0.5, 0.75, 1.0)],
+        "light": [parts.rgb, plate_picture(parts), unevenness_picture(parts), light_picture(parts)],
+        "cut": [masks_picture(parts), *cutout_pictures(parts, made)],
+        "scene": [scene_picture(made), noise_picture(made), *made.layers[:2]],
+        "layers": [made.layers[round(last * share)] for share in (0.25, 0.5, 0.75, 1.0)],
     }
 
 

@@ -15,21 +15,12 @@ from naturalize.compose.recipe import load_recipe
 from naturalize.cutouts.mask_folder import MaskFolder
 from naturalize.datasets.phantom import render, sample_slide
 from naturalize.datasets.phantom_bacteria import render as draw_bacteria
-from naturalize.errors import ImageError, InputError
+from naturalize.errors import ImageError
 from naturalize.report import step_pictures
-from naturalize.report.steps import Steps, take_steps
+from naturalize.report.steps import Made, Steps, take_steps
 from naturalize.report.steps_page import steps_page
 from naturalize.seeds import child
 from naturalize.segment import Smear
-
-DRAWN = (
-    step_pictures.plate_picture,
-    step_pictures.unevenness_picture,
-    step_pictures.light_picture,
-    step_pictures.masks_picture,
-    step_pictures.scene_picture,
-    step_pictures.noise_picture,
-)
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +36,12 @@ def steps(phantom: Path) -> Steps:
     return take_steps(phantom, Smear(), recipe=load_recipe("naturalize"))
 
 
+@pytest.fixture(scope="module")
+def made(steps: Steps) -> Made:
+    assert steps.made is not None
+    return steps.made
+
+
 def write_bacterium(folder: Path) -> tuple[Path, Path]:
     drawn = draw_bacteria("rod", "dark", rng=child(0, "rod"))
     image, masks = folder / "rod.png", folder / "rod masks.png"
@@ -53,11 +50,11 @@ def write_bacterium(folder: Path) -> tuple[Path, Path]:
     return image, masks
 
 
-def test_layers_lead_from_the_bare_slide_to_the_composite(steps: Steps) -> None:
-    assert len(steps.layers) == len(steps.scene.placements) + 1
-    bare = np.clip(steps.plate + steps.noise, 0, 255)
-    assert np.abs(steps.layers[0] - bare).mean() < 1.5  # the final JPEG
-    for before, after, one in zip(steps.layers, steps.layers[1:], steps.objects, strict=False):
+def test_layers_lead_from_the_bare_slide_to_the_composite(made: Made) -> None:
+    assert len(made.layers) == len(made.scene.placements) + 1
+    bare = np.clip(made.plate + made.noise, 0, 255)
+    assert np.abs(made.layers[0] - bare).mean() < 1.5  # the final JPEG
+    for before, after, one in zip(made.layers, made.layers[1:], made.objects, strict=False):
         differ = np.argwhere((before != after).any(axis=2))
         near = one.box.grown(24)
         assert len(differ)
@@ -65,22 +62,23 @@ def test_layers_lead_from_the_bare_slide_to_the_composite(steps: Steps) -> None:
         assert (differ < (near.bottom, near.right)).all()
 
 
-def test_only_the_images_own_parts_are_used(steps: Steps) -> None:
-    assert {one.cutout.rpartition("#")[0] for one in steps.objects} == {"phantom.jpg"}
-    assert steps.scene.plate == "phantom.jpg"
-    taken = sum(mask.to_image(steps.rgb.shape).astype(int) for mask in steps.masks)
+def test_only_the_images_own_parts_are_used(steps: Steps, made: Made) -> None:
+    assert {one.cutout.rpartition("#")[0] for one in made.objects} == {"phantom.jpg"}
+    assert made.scene.plate == "phantom.jpg"
+    shape = steps.parts.rgb.shape
+    taken = sum(mask.to_image(shape).astype(int) for mask in steps.parts.masks)
     assert int(np.max(taken)) == 1
 
 
-def test_pictures_show_what_they_say(steps: Steps) -> None:
-    assert all(draw(steps).shape == steps.rgb.shape for draw in DRAWN)
-    noise = step_pictures.noise_picture(steps)
+def test_pictures_show_what_they_say(steps: Steps, made: Made) -> None:
+    parts = steps.parts
+    noise = step_pictures.noise_picture(made)
     assert abs(float(noise.mean()) - 128) < 10
-    masks = step_pictures.masks_picture(steps)
-    border = next(one for one in steps.turned_down if one.refusal.reason == "border")
+    masks = step_pictures.masks_picture(parts)
+    border = next(one for one in parts.turned_down if one.refusal.reason == "border")
     inside = border.box.slices
-    assert masks[inside].mean() > steps.rgb[inside].mean() + 10
-    _, weight, _ = step_pictures.cutout_pictures(steps)
+    assert masks[inside].mean() > parts.rgb[inside].mean() + 10
+    _, weight, _ = step_pictures.cutout_pictures(parts, made)
     assert weight[0, 0].max() <= 1
     assert weight[weight.shape[0] // 2, weight.shape[1] // 2].min() == 255
 
@@ -97,18 +95,25 @@ def test_dark_objects_with_a_label_image(tmp_path: Path) -> None:
     image, masks = write_bacterium(tmp_path)
     by = MaskFolder.of_one(masks, image.name, objects="dark")
     steps = take_steps(image, by, recipe=load_recipe("objects-dark"))
-    assert steps.background == "dark"
-    assert steps.layers[-1].mean() > steps.layers[0].mean() + 1
+    assert steps.parts.background == "dark"
+    assert steps.made is not None
+    assert steps.made.layers[-1].mean() > steps.made.layers[0].mean() + 1
     page = steps_page(steps, title="rod")
     assert "how much light is added" in page
 
 
-def test_mistakes_are_told(tmp_path: Path, phantom: Path) -> None:
-    recipe = load_recipe("naturalize")
+def test_an_image_that_gives_no_composite_says_why(tmp_path: Path) -> None:
     empty = tmp_path / "empty.png"
     empty.write_bytes(images.encode_png(np.full((90, 90, 3), 230, np.uint8)))
-    with pytest.raises(InputError, match="at the centre"):
-        take_steps(empty, Smear(), recipe=recipe)
+    steps = take_steps(empty, Smear(), recipe=load_recipe("naturalize"))
+    assert steps.made is None
+    page = steps_page(steps, title="empty.png")
+    assert "no nucleated cell, platelet or object at the centre" in page
+    assert "No composite can be made" in page
+
+
+def test_mistakes_are_told(tmp_path: Path, phantom: Path) -> None:
+    recipe = load_recipe("naturalize")
     text = tmp_path / "text.jpg"
     text.write_text("no image")
     with pytest.raises(ImageError):

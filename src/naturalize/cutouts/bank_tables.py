@@ -26,12 +26,8 @@ from naturalize.cutouts.statistics import FieldStatistics
 from naturalize.cutouts.triage import Candidate, Refusal, TurnedDown, triage_areas
 from naturalize.datasets.manifest import write_table
 from naturalize.datasets.sample import Sample
-from naturalize.errors import InputError
 from naturalize.geometry import Box
 from naturalize.optics import Background
-
-_WHOLE = ("subject", "plate")
-"""What an image as a whole may fail to give; the first thing to tell."""
 
 Record = dict[str, Any]
 """What the tables need of one image, as JSON can hold it."""
@@ -74,10 +70,7 @@ def write_tables(
     *,
     background: Background = "light",
 ) -> None:
-    """Turn down what only the whole bank can judge, then write its tables and summary.
-
-    Raises :class:`InputError` when no cell or no plate is left.
-    """
+    """Turn down what only the whole bank can judge, then write its tables and summary."""
     rows = [row for record in records for row in record["cutouts"]]
     refusals = _unusual_subjects(records)
     candidates = [Candidate(row[0], row[1], row[2], row[8]) for row in rows]
@@ -91,11 +84,6 @@ def write_tables(
     ]
     plates = sum(record["donor"][-3] > 0 for record in records)
     reasons = Counter(f"{row[1]}: {row[2]}" for row in turned_down)
-    if not plates or not any(row[2] for row in kept):
-        told = sorted(reasons.items(), key=lambda item: (not item[0].startswith(_WHOLE), -item[1]))
-        seen = ", ".join(f"{reason} ({n:,})" for reason, n in told[:5])
-        what = f"none that could be cut among {len(records):,} ({seen or 'nothing found'})"
-        raise InputError("train images", f"some with objects on a plain {background} slide", what)
     draft.write(CUTOUTS, write_table(CUTOUT_COLUMNS, kept))
     draft.write(DONORS, write_table(DONOR_COLUMNS, (record["donor"] for record in records)))
     draft.write(TURNED_DOWN, write_table(TURNED_DOWN_COLUMNS, turned_down))

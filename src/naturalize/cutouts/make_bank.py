@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -81,6 +82,7 @@ def make_bank(
         records = cut_samples(real, real.train, draft, by=masks_by, workers=workers, track=track)
         write_tables(draft, records, real.classes, background=_background(masks_by))
         bank = CutoutBank.read(draft.path, bank_id="", split_id=real.id, classes=real.classes)
+        _refuse_empty(bank)
         draft.write(CONTACT, contact_page(bank, real))
 
     request = Request("bank", _said(masks_by), {"split": split})
@@ -114,6 +116,20 @@ def cut_samples(
     done = run_all(_cut_shard, shards, workers=workers)
     texts = track(done, len(shards), f"cut (up to {SHARD_IMAGES} images a step)")
     return [found for text in texts for found in json.loads(text)]
+
+
+def _refuse_empty(bank: CutoutBank) -> None:
+    """Refuse a bank without a subject or without a plate, and tell what was turned down."""
+    if bank.plates and any(row.label for row in bank.rows):
+        return
+    reasons = Counter(f"{one.kind}: {one.refusal.reason}" for one in bank.turned_down())
+    told = sorted(
+        reasons, key=lambda why: (not why.startswith(("subject", "plate")), -reasons[why])
+    )
+    seen = ", ".join(f"{why} ({reasons[why]:,})" for why in told[:5]) or "nothing found"
+    wanted = f"some with objects on a plain {bank.statistics.background} slide"
+    got = f"none that could be cut among {len(bank.donors):,} ({seen})"
+    raise InputError("train images", wanted, got)
 
 
 def _said(masks_by: Segmenter | MaskFolder) -> dict[str, Any]:

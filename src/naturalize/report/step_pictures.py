@@ -7,14 +7,14 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from naturalize.compose.objects import PlacedObject
 from naturalize.cutouts.cell_picture import as_pasted, in_place, square_around
 from naturalize.cutouts.outline import outline_points, outline_text
 from naturalize.cutouts.triage import TurnedDown
+from naturalize.geometry import Box
 from naturalize.images import Rgb
 from naturalize.optics import PlateSurface, optical_density
 from naturalize.report.overlay import COLOURS, overlay
-from naturalize.report.steps import Steps
+from naturalize.report.steps import Made, Parts
 
 GAIN = 10
 """How much stronger than they are unevenness and noise are drawn."""
@@ -27,75 +27,75 @@ _REFUSED = (70, 70, 70)
 _WASH = 0.55
 
 
-def plate_picture(steps: Steps) -> Rgb:
+def plate_picture(parts: Parts) -> Rgb:
     """Return the bare slide without its noise."""
-    return _rounded(steps.plate)
+    return _rounded(parts.plate)
 
 
-def unevenness_picture(steps: Steps) -> Rgb:
+def unevenness_picture(parts: Parts) -> Rgb:
     """Return how the plate's light differs from its mean, ten times as strong, about grey."""
-    return _rounded(_GREY + GAIN * (steps.plate - steps.plate.mean(axis=(0, 1))))
+    plate = parts.plate
+    return _rounded(_GREY + GAIN * (plate - plate.mean(axis=(0, 1))))
 
 
-def light_picture(steps: Steps) -> Rgb:
+def light_picture(parts: Parts) -> Rgb:
     """Return how dense the image is, or on a dark background how bright, on a scale of colours.
 
     Black is bare slide; light yellow a density of :data:`DEEPEST`, or the most light given off.
     """
-    plate = steps.subject.surface.evaluate(*steps.rgb.shape[:2])
-    if steps.background == "dark":
-        light = (steps.rgb - plate).mean(axis=2)
+    if parts.background == "dark":
+        light = (parts.rgb - parts.plate).mean(axis=2)
         share = light / max(float(light.max()), 1.0)
     else:
-        share = optical_density(steps.rgb, plate).mean(axis=2) / DEEPEST
+        share = optical_density(parts.rgb, parts.plate).mean(axis=2) / DEEPEST
     coloured = cv2.applyColorMap(_rounded(255 * share), cv2.COLORMAP_INFERNO)
     return np.asarray(coloured[..., ::-1])
 
 
-def masks_picture(steps: Steps) -> Rgb:
-    """Return the image, what is taken outlined, what is not paled."""
-    picture = steps.rgb.copy()
-    for item in steps.turned_down:
-        _pale(picture, item)
-    return overlay(picture, steps.masks, thickness_px=_line_px(picture))
+def masks_picture(parts: Parts) -> Rgb:
+    """Return the image, what is taken outlined, what is turned down paled and numbered from 1."""
+    picture = parts.rgb.copy()
+    for number, item in enumerate(parts.turned_down, start=1):
+        if item.outline:
+            _pale(picture, item)
+            _write(picture, number, item.box, _REFUSED)
+    return overlay(picture, parts.masks, thickness_px=_line_px(picture))
 
 
-def cutout_pictures(steps: Steps) -> tuple[Rgb, Rgb, Rgb]:
+def cutout_pictures(parts: Parts, made: Made) -> tuple[Rgb, Rgb, Rgb]:
     """Return the subject where it was, its weight (white all, black none), and it on its plate."""
-    cutout = steps.subject
+    cutout = made.subject
     window = square_around(cutout.box, 0)
     outline = outline_points(outline_text(cutout.mask, cutout.box.top, cutout.box.left))
     white = np.full_like(cutout.pixels, 255)
     silhouette = replace(cutout, pixels=white, surface=PlateSurface(np.zeros((3, 6))))
     return (
-        in_place(steps.rgb, window, outline, cutout.kind),
+        in_place(parts.rgb, window, outline, cutout.kind),
         as_pasted(silhouette, window),
         as_pasted(cutout, window),
     )
 
 
-def scene_picture(steps: Steps) -> Rgb:
+def scene_picture(made: Made) -> Rgb:
     """Return the plate with the box and the number of each object that was drawn."""
-    picture = plate_picture(steps)
-    for one in steps.objects:
+    picture = _rounded(made.plate)
+    for one in made.objects:
         colour = COLOURS[one.kind]
         box = one.box
         corners = (box.left, box.top), (box.right - 1, box.bottom - 1)
         cv2.rectangle(picture, *corners, colour, _line_px(picture))
-        _write(picture, one, colour)
+        _write(picture, one.number, box, colour)
     return picture
 
 
-def noise_picture(steps: Steps) -> Rgb:
+def noise_picture(made: Made) -> Rgb:
     """Return the plate's noise, ten times as strong, about a middle grey."""
-    return _rounded(_GREY + GAIN * steps.noise.astype(np.float32))
+    return _rounded(_GREY + GAIN * made.noise.astype(np.float32))
 
 
 def _pale(picture: Rgb, item: TurnedDown) -> None:
     """Pale the inside of what was turned down and draw its outline thinly, in place."""
     points = outline_points(item.outline)[:, ::-1]
-    if not len(points):
-        return
     inside = np.zeros(picture.shape[:2], dtype=np.uint8)
     cv2.fillPoly(inside, [points], 1)
     own = inside > 0
@@ -103,12 +103,12 @@ def _pale(picture: Rgb, item: TurnedDown) -> None:
     cv2.polylines(picture, [points], True, _REFUSED, 1, cv2.LINE_AA)
 
 
-def _write(picture: Rgb, one: PlacedObject, colour: tuple[int, int, int]) -> None:
-    """Write the number of an object at the middle of its box, in place."""
-    text, font, scale = str(one.number), cv2.FONT_HERSHEY_SIMPLEX, 0.5
+def _write(picture: Rgb, number: int, box: Box, colour: tuple[int, int, int]) -> None:
+    """Write a number at the middle of a box, in place."""
+    text, font, scale = str(number), cv2.FONT_HERSHEY_SIMPLEX, 0.5
     (width, height), _ = cv2.getTextSize(text, font, scale, 1)
-    row = one.box.top + (one.box.height + height) // 2
-    column = one.box.left + (one.box.width - width) // 2
+    row = box.top + (box.height + height) // 2
+    column = box.left + (box.width - width) // 2
     cv2.putText(picture, text, (column, row), font, scale, colour, 1, cv2.LINE_AA)
 
 

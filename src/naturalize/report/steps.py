@@ -32,7 +32,7 @@ from naturalize.datasets.manifest import read_sample
 from naturalize.datasets.sample import Sample
 from naturalize.errors import ImageError
 from naturalize.images import Rgb
-from naturalize.optics import Background
+from naturalize.optics import Background, PlateSurface
 from naturalize.seeds import child
 from naturalize.segment import Mask, Segmenter
 from naturalize.split.split import RealSplit
@@ -42,20 +42,31 @@ LABEL = "subject"
 
 
 @dataclass(frozen=True, eq=False)
-class Steps:
-    """An image, what was cut out of it, and what was composed of that.
-
-    ``masks`` are the objects taken, ``turned_down`` those that were not, ``subject`` the cutout of
-    the one at the centre. ``objects`` are those of ``scene`` as far as they are seen. ``plate``
-    float32 (H, W, 3) and ``noise`` int8 (H, W, 3) are the bare slide; ``layers`` the composite with
-    the first 0, 1, ... objects on it, so that the last is the whole.
-    """
+class Parts:
+    """An image taken apart: its bare slide, the objects taken and those turned down."""
 
     rgb: Rgb
     background: Background
-    recipe: Recipe
+    surface: PlateSurface
     masks: tuple[Mask, ...]
     turned_down: tuple[TurnedDown, ...]
+
+    @property
+    def plate(self) -> NDArray[np.float32]:
+        """The bare slide over the image, float32 (H, W, 3)."""
+        return self.surface.evaluate(*self.rgb.shape[:2])
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A composite of one image's parts.
+
+    ``subject`` is the cutout at its centre, ``objects`` are those of ``scene`` as far as they are
+    seen. ``plate`` float32 (H, W, 3) and ``noise`` int8 (H, W, 3) are its bare slide; ``layers`` it
+    with the first 0, 1, ... objects, so that the last is the whole.
+    """
+
+    recipe: Recipe
     subject: Cutout
     scene: Scene
     objects: tuple[PlacedObject, ...]
@@ -64,11 +75,18 @@ class Steps:
     layers: tuple[Rgb, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """An image, its parts, and what was made of them: nothing without a subject or a plate."""
+
+    parts: Parts
+    made: Made | None
+
+
 def take_steps(image: Path, by: Segmenter | MaskFolder, *, recipe: Recipe, seed: int = 0) -> Steps:
     """Cut up the file ``image`` and compose it anew.
 
-    Raises :class:`InputError` where the image shows no object at its centre or too little of its
-    bare slide, and :class:`ImageError` for a file that is no image.
+    Raises :class:`ImageError` for a file that is no image.
     """
     sample, root = sample_of(image), image.parent
     alone = RealSplit("of one image", root, (LABEL,), (sample,), (), ())
@@ -78,8 +96,8 @@ def take_steps(image: Path, by: Segmenter | MaskFolder, *, recipe: Recipe, seed:
         records = cut_samples(alone, [sample], draft, by=by, workers=1)
         write_tables(draft, records, (LABEL,), background=background)
         bank = CutoutBank.read(draft.path, bank_id="", split_id=alone.id, classes=(LABEL,))
-        scene = draw_scene(recipe, bank, LABEL, rng=child(seed, "composite", 0))
-        return _steps(read_sample(root, sample), bank, recipe, scene)
+        parts = _taken_apart(read_sample(root, sample), bank)
+        return Steps(parts, _composed(bank, recipe, seed))
 
 
 def sample_of(image: Path) -> Sample:
@@ -100,16 +118,27 @@ def sample_of(image: Path) -> Sample:
     )
 
 
-def _steps(rgb: Rgb, bank: CutoutBank, recipe: Recipe, scene: Scene) -> Steps:
-    subject = bank.cutout(bank.subjects(LABEL)[0].id)
-    plate, noise = bare_slide(scene, bank)
-    objects, _ = placed_objects(scene, bank, disjoint=False)
-    return Steps(
+def _taken_apart(rgb: Rgb, bank: CutoutBank) -> Parts:
+    (donor,) = bank.donors
+    return Parts(
         rgb=rgb,
         background=bank.statistics.background,
-        recipe=recipe,
-        masks=tuple(bank.masks(subject.sample_id)),
+        surface=donor.surface,
+        masks=tuple(bank.masks(donor.sample_id)),
         turned_down=tuple(bank.turned_down()),
+    )
+
+
+def _composed(bank: CutoutBank, recipe: Recipe, seed: int) -> Made | None:
+    subjects = bank.subjects(LABEL)
+    if not subjects or not bank.plates:
+        return None
+    scene = draw_scene(recipe, bank, LABEL, rng=child(seed, "composite", 0))
+    subject = bank.cutout(subjects[0].id)
+    plate, noise = bare_slide(scene, bank)
+    objects, _ = placed_objects(scene, bank, disjoint=False)
+    return Made(
+        recipe=recipe,
         subject=replace(subject, pixels=subject.pixels.copy(), weight=subject.weight.copy()),
         scene=scene,
         objects=objects,
