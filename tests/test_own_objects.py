@@ -30,6 +30,8 @@ from naturalize.datasets.phantom_bacteria import CLASSES, write_bacteria
 from naturalize.datasets.phantom_bacteria import render as draw_bacteria
 from naturalize.errors import InputError
 from naturalize.optics import Background, estimate_background, fit_plate
+from naturalize.report.data_sections import segmentation_section
+from naturalize.report.lineage import Lineage
 from naturalize.seeds import child
 from naturalize.split.make_split import make_split
 from naturalize.split.split import RealSplit
@@ -176,6 +178,16 @@ def test_a_blend_that_does_not_suit_the_background_is_refused(
     with pytest.raises(InputError, match=f"on a {background} background"):
         make_composites(bank, tmp_path / "out", recipe=load_recipe(other), count=2)
     assert not any(tmp_path.iterdir())
+
+
+def test_the_report_speaks_of_objects(bank: Artefact, split: Artefact) -> None:
+    dataset = split.input("curated")  # nobody curated it
+    lineage = Lineage((), split, dataset, dataset, None, bank)
+    section = segmentation_section(lineage, RealSplit.load(split))
+    assert section is not None
+    words = "".join(str(block.html()) for block in section.body)
+    assert "other objects" in words
+    assert "red cell" not in words
 
 
 def run(*arguments: str | Path) -> str:
