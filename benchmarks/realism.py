@@ -50,6 +50,7 @@ STEPS: dict[str, dict[str, Any]] = {
     "soft edges where a neighbour was cut off": {"soft_cuts": True},
     "cells neither turned nor flipped": {"turns": False},
     "halo kept": {"halo": True},
+    "surroundings kept from one real image": {"surroundings": "kept"},
 }
 """Each step on top of those before it."""
 
@@ -82,7 +83,7 @@ def ladder(bank: Path, file: Path, count: int, only: Sequence[int] | None) -> No
         changes |= change
         if only and number not in only:
             continue
-        recipe = Recipe.model_validate(load_recipe("naturalize").model_dump() | changes)
+        recipe = Recipe.model_validate(load_recipe("recomposed").model_dump() | changes)
         trials = Trials(open_artefact(bank, "bank"), recipe, count=count, seed=0)
         real, made = trials.real(), trials.made(recipe.name)
         found[name] = {

@@ -1,4 +1,4 @@
-"""Four ways a cutout meets the slide, and the membrane one of them rests on."""
+"""The ways a cutout meets the slide, and the membrane one of them rests on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.sparse import lil_matrix
 from scipy.sparse.linalg import spsolve
 
 from naturalize.artefact import Artefact
-from naturalize.compose.blend import BLENDS, Layer
+from naturalize.compose.blend import BLENDS, BLENDS_ON, Layer
 from naturalize.compose.make_composites import make_composites, replay
 from naturalize.compose.membrane import membrane
 from naturalize.compose.placement import draw_scene, orient
@@ -25,7 +25,7 @@ from naturalize.seeds import child
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
-NAMES = tuple(BLENDS)
+NAMES = BLENDS_ON["light"]
 
 
 def exact(values: Floats, known: Bools, region: Bools) -> NDArray[np.float64]:
@@ -112,6 +112,15 @@ def cell(cell_value: float, donor_plate: float) -> Layer:
     pixels = np.where(own[..., None], cell_value, donor_plate) * np.ones(3)
     pixels = pixels.astype(np.float32)
     return Layer(Box(0, 0, 60, 60), pixels / np.float32(donor_plate), pixels, weight)
+
+
+def test_emission_adds_the_light_of_all_objects() -> None:
+    own, weight = disc()
+    light = np.full((60, 60, 3), 40, np.float32)
+    layer = Layer(Box(0, 0, 60, 60), light, light, weight)
+    image = pasted("emission", [layer, layer], 10)
+    np.testing.assert_allclose(image[own], 10 + 2 * 40)
+    np.testing.assert_allclose(image[weight == 0], 10)
 
 
 def test_feather_mixes_the_donors_pixels_by_weight() -> None:

@@ -180,7 +180,9 @@ def test_compose_and_replay(bank: Artefact, composites: Artefact, tmp_path: Path
     assert json.loads(as_json.stdout) == {"rendered": 22, "different": []}
     mistake("compose", composites.path, "--replay", "-o", tmp_path / "x", says="beside --replay")
     mistake("compose", bank.path, says="--out")
-    mistake("compose", bank.path, "-o", tmp_path / "x", "--recipe", "no", says="naturalize, paper")
+    mistake(
+        "compose", bank.path, "-o", tmp_path / "x", "--recipe", "no", says="naturalize, objects"
+    )
 
 
 def test_training_without_torch_says_what_to_install(split: Artefact, tmp_path: Path) -> None:

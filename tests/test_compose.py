@@ -67,7 +67,7 @@ def test_recipes_with_mistakes_are_refused(tmp_path: Path, text: str, message: s
 
 def test_unknown_recipe_lists_the_shipped_ones() -> None:
     with pytest.raises(
-        InputError, match=r"naturalize, paper, paper-1k, .* or a YAML file, got nature"
+        InputError, match=r"naturalize, objects, .* paper, paper-1k, .* or a YAML file, got nature"
     ):
         load_recipe("nature")
 

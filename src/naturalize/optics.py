@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -16,6 +17,9 @@ from numpy.typing import NDArray
 from naturalize.geometry import Box
 from naturalize.images import Rgb
 from naturalize.quantiles import median, percentiles
+
+Background = Literal["light", "dark"]
+"""What objects lie on: a light slide they take light from, or darkness they shine in."""
 
 TERMS = ("1", "y", "x", "y*y", "x*y", "x*x")
 _MIN_PIXELS = 50
@@ -88,9 +92,12 @@ class PlateSurface:
         return fine
 
 
-def estimate_background(rgb: Rgb) -> NDArray[np.bool_]:
-    """Return bool (height, width): the pixels that show the bare slide; see :func:`find_slide`."""
-    return find_slide(rgb)[0]
+def estimate_background(rgb: Rgb, background: Background = "light") -> NDArray[np.bool_]:
+    """Return bool (height, width): the pixels that show the bare slide; see :func:`find_slide`.
+
+    A dark background is found as the light slide of the negative.
+    """
+    return find_slide(rgb if background == "light" else 255 - rgb)[0]
 
 
 def find_slide(rgb: Rgb) -> tuple[NDArray[np.bool_], PlateSurface]:
@@ -122,18 +129,21 @@ def find_slide(rgb: Rgb) -> tuple[NDArray[np.bool_], PlateSurface]:
     return _all_within(off, allowed), surface
 
 
-def fit_plate(rgb: Rgb, background: NDArray[np.bool_]) -> PlateSurface:
-    """Fit the surface of the bare slide to the ``background`` pixels of ``rgb``.
+def fit_plate(rgb: Rgb, bare: NDArray[np.bool_], background: Background = "light") -> PlateSurface:
+    """Fit the surface of the bare slide to the ``bare`` pixels of ``rgb``.
 
     Least squares per channel, trimmed three times at three robust standard deviations (median
     absolute deviation). Where the pixels are few or leave a side of the canvas empty the order
-    falls from two to one to none; without any pixel the plate is the image's brightest colour.
+    falls from two to one to none; without any pixel the plate is the image's brightest colour, on a
+    dark ``background`` its darkest.
     """
-    places = np.flatnonzero(background)
+    places = np.flatnonzero(bare)
     if places.size < _MIN_PIXELS:
-        return _flat(np.percentile(rgb.reshape(-1, 3), 95, axis=0) if rgb.size else np.full(3, 255))
+        share = 95 if background == "light" else 5
+        colours = rgb.reshape(-1, 3)
+        return _flat(np.percentile(colours, share, axis=0) if rgb.size else np.full(3, 255))
     step = -(-places.size // _MAX_FIT_PIXELS)
-    rows, columns = np.unravel_index(places[::step], background.shape)
+    rows, columns = np.unravel_index(places[::step], bare.shape)
     values = rgb[rows, columns].astype(np.float64)
     y, x = _centred(rows, rgb.shape[0]), _centred(columns, rgb.shape[1])
     for n_terms in _terms_supported(y, x):

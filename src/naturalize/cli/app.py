@@ -21,6 +21,7 @@ from naturalize.cli import (
     pack,
     phantom,
     split,
+    steps,
     train,
     verify,
 )
@@ -42,6 +43,7 @@ app.command("curate")(curate.curate)
 app.command("split")(split.split)
 app.command("cut")(cut.cut)
 app.command("compose")(compose.compose)
+app.command("steps")(steps.steps)
 app.command("audit")(audit.audit)
 app.command("export")(export.export)
 app.command("pack")(pack.pack)

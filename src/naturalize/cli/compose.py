@@ -57,7 +57,8 @@ def compose(
 
     Recipes: naturalize (as on real slides, the same synthetic share for every class), balance
     (every class brought up to the largest), paper (Algorithm 1 of Abou Ali et al. 2023) and its
-    sets paper-419-pmy, paper-1k, paper-2k, paper-balanced.
+    sets paper-419-pmy, paper-1k, paper-2k, paper-balanced; objects and objects-dark for banks that
+    show no blood.
 
     Example: naturalize compose out/bank --recipe naturalize --count 500 -o out/composites
 

@@ -10,10 +10,12 @@ import typer
 
 from naturalize.cli.options import (
     AsJson,
+    Objects,
     Out,
     Overwrite,
     Resume,
     Workers,
+    background,
     counts_table,
     if_exists,
     tell,
@@ -43,6 +45,7 @@ def cut(
     masks: Annotated[
         Path | None, typer.Option(help="Folder with a label image for each train image, instead.")
     ] = None,
+    objects: Objects = None,
     workers: Workers = 2,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -53,11 +56,14 @@ def cut(
     Look at contact.html in the bank to see what was taken and what was turned down.
 
     Label images are those of Cellpose, QuPath and the like: one channel, each object a number. They
-    carry the names of the images, with suffix .png, .tif, .tiff or .npy.
+    carry the names of the images, with suffix .png, .tif, .tiff or .npy. With --objects they show
+    things of any kind: the one at the centre is of the image's class, the others lie beside it.
 
     Example: naturalize cut out/split -o out/bank
 
     Example: naturalize cut out/split --masks out/cellpose -o out/bank
+
+    Example: naturalize cut out/split --masks seeds/masks --objects light -o out/bank
     """
     from naturalize.artefact import open_artefact
     from naturalize.cutouts.make_bank import make_bank
@@ -69,6 +75,7 @@ def cut(
     made = make_bank(
         open_artefact(split, "split"),
         out,
+        objects=background(objects),
         segmenter=_segmenter(segmenter or "smear", given) if masks is None else None,
         masks=masks,
         workers=workers,

@@ -33,7 +33,7 @@ def export(
     ] = None,
     classes: Annotated[
         str | None,
-        typer.Option(help="Of a bank, commas between; RBC and PLT too. By default all."),
+        typer.Option(help="Of a bank, commas between; RBC, PLT or OBJ too. By default all."),
     ] = None,
     workers: Workers = 2,
     resume: Resume = False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.console import Console
@@ -13,6 +13,9 @@ from rich.table import Table
 
 from naturalize.artefact import Artefact, IfExists
 from naturalize.errors import InputError
+
+if TYPE_CHECKING:
+    from naturalize.optics import Background
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write; must not exist yet.")]
 Resume = Annotated[
@@ -23,6 +26,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the manifest as JSON
 Seed = Annotated[int, typer.Option(help="Root of all randomness; the same seed, the same result.")]
 Workers = Annotated[int, typer.Option(help="Processes; changes the time, not the result.")]
 
+Objects = Annotated[
+    str | None,
+    typer.Option(help="The masks show no blood but objects on a background: light or dark."),
+]
+
 console = Console()
 
 
@@ -31,6 +39,13 @@ def if_exists(resume: bool, overwrite: bool) -> IfExists:
     if resume and overwrite:
         raise InputError("--resume, --overwrite", "one of the two", "both")
     return "resume" if resume else "overwrite" if overwrite else "refuse"
+
+
+def background(objects: str | None) -> Background | None:
+    """Return what ``--objects`` says; refuse anything but light and dark."""
+    if objects in ("light", "dark", None):
+        return cast("Background | None", objects)
+    raise InputError("--objects", "light or dark", objects)
 
 
 def tell(artefact: Artefact, as_json: bool, *tables: Table) -> None:

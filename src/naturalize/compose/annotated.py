@@ -15,7 +15,7 @@ from naturalize.compose.objects import PlacedObject
 
 @dataclass(frozen=True)
 class Category:
-    """What an object may be: a class of the bank, or ``RBC`` or ``PLT``; ``kind`` is its kind."""
+    """What an object may be: a class of the bank, ``RBC``, ``PLT`` or ``OBJ``; and its ``kind``."""
 
     name: str
     kind: str

@@ -3,6 +3,7 @@
 ================  ==================================================================================
 transmittance     the slide's light times the cell's: no edge, no donor background; the darker of
                   two cells that overlap
+emission          on a dark background: the light of all objects added to the background's
 alpha             the paper's hard RGBA cut
 feather           the paper's cut with a soft rim: a seam less sharp, the donor's background in it
 poisson           seamless: the donor's gradients, tied to the slide at the end of the rim
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from naturalize.compose.membrane import membrane
 from naturalize.cutouts.cutout import FULL
 from naturalize.geometry import Box
+from naturalize.optics import Background
 
 _STEPS = 1024
 _MAX_TRANSMITTANCE = 1.5
@@ -36,8 +38,9 @@ _CLEAR = np.float32(0.92)
 class Layer:
     """One oriented object: visible ``box`` on the canvas, ``light`` (h, w, 3), ``weight`` (h, w).
 
-    ``light`` is the transmittance, float32, its density already changed; ``pixels`` the donor's
-    uint8 pixels with the same change. A ``ground`` is no object but what lies below them all.
+    ``light`` is the transmittance, float32, its density already changed, or on a dark background
+    the light given off; ``pixels`` the donor's uint8 pixels with the same change. A ``ground`` is
+    no object but what lies below them all.
     """
 
     box: Box
@@ -70,6 +73,23 @@ def transmittance(
         below *= brightening
         bare[layer.box.slices] *= 1 - weight
     return plate * light + noise * bare[..., None]
+
+
+def emission(
+    plate: NDArray[np.float32], noise: NDArray[np.int8], layers: Sequence[Layer]
+) -> NDArray[np.float32]:
+    """Return the plate with the light that all objects give off added, float32 (H, W, 3).
+
+    Emission adds: where two objects lie over one another the light of both is seen, as with
+    fluorescence. Objects carry their own noise, so the plate's is seen only where none lies.
+    """
+    image = plate.copy()
+    bare = np.ones(plate.shape[:2], dtype=np.float32)
+    for layer in layers:
+        weight = layer.weight.astype(np.float32) / np.float32(FULL)
+        image[layer.box.slices] += weight[..., None] * layer.light
+        bare[layer.box.slices] *= 1 - weight
+    return image + noise * bare[..., None]
 
 
 def alpha(
@@ -124,10 +144,16 @@ def poisson(
 
 BLENDS: dict[str, Blend] = {
     "transmittance": transmittance,
+    "emission": emission,
     "alpha": alpha,
     "feather": feather,
     "poisson": poisson,
 }
+BLENDS_ON: dict[Background, tuple[str, ...]] = {
+    "light": ("transmittance", "alpha", "feather", "poisson"),
+    "dark": ("emission", "alpha", "feather"),
+}
+"""The blends that suit what objects lie on."""
 
 
 def change_density(

@@ -1,8 +1,8 @@
 """Composites for detectors and segmenters, in a form that other programs read.
 
 Each form holds the images themselves and describes every object that is seen: its category (the
-class of the image's subject, ``RBC`` or ``PLT`` beside it), its box, its pixels where the form has
-a place for them.
+class of the image's subject, ``RBC``, ``PLT`` or ``OBJ`` beside it), its box, its pixels where the
+form has a place for them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ from naturalize.progress import Track, quiet
 from naturalize.workers import run_all
 
 FORMS = ("coco", "yolo", "label-map")
-BYSTANDERS = ("RBC", "PLT")
 CHUNK = 100
 
 
@@ -89,18 +88,23 @@ def export_composites(
 
 
 def categories_of(bank: CutoutBank) -> tuple[Category, ...]:
-    """Return the classes of a bank, each with the kind of its subjects, then ``RBC``, ``PLT``."""
+    """Return the classes of a bank, each with the kind of its subjects, then the bystanders'.
+
+    These are ``RBC`` and ``PLT``, or ``OBJ`` where the bank shows no blood.
+    """
+    beside = bank.bystander_kinds
+    usual = "WBC" if "OBJ" not in beside else "OBJ"
     found = []
-    for label in dict.fromkeys([*bank.classes, *BYSTANDERS]):
+    for label in dict.fromkeys([*bank.classes, *beside]):
         kinds = Counter(row.kind for row in bank.subjects(label)).most_common(1)
-        kind = kinds[0][0] if kinds else label if label in BYSTANDERS else "WBC"
+        kind = kinds[0][0] if kinds else label if label in beside else usual
         found.append(Category(label, kind))
     return tuple(found)
 
 
 def _form(name: str, composites: Artefact) -> Form:
     recipe = Recipe.model_validate(composites.manifest["parameters"]["recipe"])
-    disjoint = recipe.blend != "transmittance"
+    disjoint = recipe.blend not in ("transmittance", "emission")
     if name == "coco":
         return Coco(disjoint=disjoint)
     if name == "yolo":

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from naturalize.compose.blend import BLENDS_ON
 from naturalize.compose.canvas import Canvas
 from naturalize.compose.jpeg_grid import grid_phase, snapped
 from naturalize.compose.layout import Slot, draw_slots
@@ -45,13 +46,15 @@ class _Drawing:
 def draw_scene(recipe: Recipe, bank: CutoutBank, label: str, *, rng: np.random.Generator) -> Scene:
     """Draw one scene of class ``label``.
 
-    Raises :class:`InputError` when the bank holds no subject of that class.
+    Raises :class:`InputError` when the bank holds no subject of that class, or lies on a background
+    that the recipe's blend does not suit.
     """
     subjects = bank.subjects(label)
     if recipe.surroundings == "own":
         subjects = tuple(row for row in subjects if bank.donor_by_id[row.sample_id].tiles)
     if not subjects:
         raise InputError("classes", "classes with cutouts in the bank", label)
+    _check_blend(recipe, bank)
     subject = subjects[int(rng.integers(len(subjects)))]
     if recipe.surroundings != "composed":
         return draw_kept_scene(recipe, bank, label, subject, rng=rng)
@@ -61,7 +64,11 @@ def draw_scene(recipe: Recipe, bank: CutoutBank, label: str, *, rng: np.random.G
     stain = draw_stain(recipe, bank, plate, subject, rng=rng)
     drawing = _Drawing(recipe, bank, Canvas.of(shape), stain, rng)
     first = _place_subject(drawing, subject)
-    tried = [*_red_cells(drawing, plate), *_platelets(drawing, plate)]
+    tried = [
+        *_red_cells(drawing, plate),
+        *_platelets(drawing, plate),
+        *_objects(drawing, plate),
+    ]
     return Scene(
         label=label,
         plate=plate.sample_id,
@@ -71,6 +78,17 @@ def draw_scene(recipe: Recipe, bank: CutoutBank, label: str, *, rng: np.random.G
         placements=(first, *(placed for _, placed in tried if placed is not None)),
         unplaced=dict(Counter(kind for kind, placed in tried if placed is None)),
     )
+
+
+def _check_blend(recipe: Recipe, bank: CutoutBank) -> None:
+    background = bank.statistics.background
+    allowed = BLENDS_ON[background]
+    if recipe.blend not in allowed:
+        what = f"{' or '.join(allowed)} on a {background} background"
+        raise InputError(f"recipe {recipe.name}, blend", what, recipe.blend)
+    if background == "dark" and recipe.surroundings != "composed":
+        what = "composed on a dark background"
+        raise InputError(f"recipe {recipe.name}, surroundings", what, recipe.surroundings)
 
 
 def orient(array: NDArray[A], turns: int, flip: bool) -> NDArray[A]:
@@ -99,6 +117,14 @@ def _platelets(drawing: _Drawing, plate: DonorRow) -> Iterator[Tried]:
     recipe, bank = drawing.recipe, drawing.bank
     count = draw_count(recipe.platelets, bank.statistics.platelets, rng=drawing.rng)
     return _scattered(drawing, "PLT", near(recipe, bank, "PLT", plate), count)
+
+
+def _objects(drawing: _Drawing, plate: DonorRow) -> Iterator[Tried]:
+    """Place objects beside the subject where the bank shows no blood."""
+    recipe, bank = drawing.recipe, drawing.bank
+    pool = near(recipe, bank, "OBJ", plate)
+    count = draw_count(recipe.objects, bank.statistics.objects, rng=drawing.rng) if pool else 0
+    return _scattered(drawing, "OBJ", pool, count)
 
 
 def _scattered(

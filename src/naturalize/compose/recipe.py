@@ -26,6 +26,8 @@ class _Part(BaseModel):
 class Appearance(_Part):
     """How far a cell may be changed: optical density times 1 +- the share, 0 for not at all.
 
+    On a dark background it is the light an object gives off.
+
     With ``stain: one`` the first two are drawn once for all cells of an image, and
     ``density_per_cell`` for each; with ``stain: any`` the first two are drawn for each cell.
     """
@@ -51,7 +53,8 @@ class Recipe(_Part):
     (``"equal"``). A recipe may say itself how many each class gets: ``counts`` names classes and
     numbers, ``fill_to`` brings every class up to so many images, train images counted in, or up to
     the ``"largest"`` class; no class is cut down.
-    ``red_cells`` and ``platelets`` are numbers, (low, high) ranges or as observed in the bank;
+    ``red_cells``, ``platelets`` and ``objects`` (beside the subject, where the bank shows no blood)
+    are numbers, (low, high) ranges or as observed in the bank;
     ``jitter`` moves the subject off the centre as observed, or not. ``collision`` works on masks or
     on boxes (the paper's); ``overlap`` is the share of a red cell that may lie on others;
     ``border`` lets objects cross the image border; ``turns`` gives quarter turns and flips.
@@ -62,7 +65,8 @@ class Recipe(_Part):
     (``red_cells`` is then as observed), or at random; ``jpeg_grid`` keeps cutouts on the 8 x 8
     blocks they come from. ``stain: one`` composes an image of slides and red cells that look alike
     and brings their density to one level. ``soft_cuts`` softens edges that were cut through a
-    neighbour, ``halo`` keeps what light shows around a cell (both ``transmittance`` only).
+    neighbour, ``halo`` keeps what light shows around a cell (both ``transmittance`` and
+    ``emission`` only).
     ``plate_tolerance`` is how many grey levels (any channel) the light of a cutout's donor may
     differ from the plate's.
 
@@ -71,7 +75,7 @@ class Recipe(_Part):
     """
 
     name: str
-    blend: Literal["transmittance", "alpha", "feather", "poisson"] = "transmittance"
+    blend: Literal["transmittance", "emission", "alpha", "feather", "poisson"] = "transmittance"
     classes: Literal["all"] | tuple[str, ...] = "all"
     share: Literal["same", "equal"] = "same"
     counts: dict[str, Number] | None = None
@@ -79,6 +83,7 @@ class Recipe(_Part):
     canvas: Observed | tuple[Side, Side] = "as observed"
     red_cells: Observed | Count | tuple[Count, Count] = "as observed"
     platelets: Observed | Count | tuple[Count, Count] = "as observed"
+    objects: Observed | Count | tuple[Count, Count] = "as observed"
     surroundings: Literal["composed", "kept", "own"] = "composed"
     layout: Observed | Literal["random"] = "random"
     stain: Literal["one", "any"] = "any"
@@ -95,7 +100,7 @@ class Recipe(_Part):
     appearance: Appearance = Appearance()
     encode: Encode = Encode()
 
-    @field_validator("red_cells", "platelets")
+    @field_validator("red_cells", "platelets", "objects")
     @classmethod
     def _low_before_high(cls, value: object) -> object:
         if isinstance(value, tuple) and value[0] > value[1]:

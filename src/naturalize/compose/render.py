@@ -41,10 +41,7 @@ class Composite:
 
 def render(scene: Scene, bank: CutoutBank, recipe: Recipe) -> Composite:
     """Render ``scene`` with cutouts and plate from ``bank``."""
-    plate = bank.plate(scene.plate)
-    canvas = plate.surface.evaluate(scene.height_px, scene.width_px)
-    rng = child(scene.noise_seed, "noise")
-    noise = plate.noise(scene.height_px, scene.width_px, rng=rng)
+    canvas, noise = bare_slide(scene, bank)
     layers = [_layer(placement, bank, recipe, canvas.shape) for placement in scene.placements]
     below = ground(scene, bank, recipe, canvas, layers[0])
     blended = BLENDS[recipe.blend](canvas, noise, layers if below is None else [below, *layers])
@@ -54,15 +51,28 @@ def render(scene: Scene, bank: CutoutBank, recipe: Recipe) -> Composite:
     return Composite(scene, decode(jpeg), jpeg, label_map(canvas.shape, own))
 
 
+def bare_slide(scene: Scene, bank: CutoutBank) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    """Return the plate of a scene, float32 (H, W, 3), and its noise, int8 of the same shape."""
+    plate = bank.plate(scene.plate)
+    shape = scene.height_px, scene.width_px
+    noise = plate.noise(*shape, rng=child(scene.noise_seed, "noise"))
+    return plate.surface.evaluate(*shape), noise
+
+
 def _layer(placement: Placement, bank: CutoutBank, recipe: Recipe, shape: tuple[int, ...]) -> Layer:
     """Return one object, oriented and changed, cut to what is visible."""
     cutout = bank.cutout(placement.cutout)
-    light = change_density(cutout.transmittance(), placement.density)
     own_plate = cutout.surface.evaluate_box(cutout.box, *cutout.donor_px)
+    if bank.statistics.background == "dark":
+        light = cutout.emission() * np.array(placement.density, dtype=np.float32)
+        changed = own_plate + light
+    else:
+        light = change_density(cutout.transmittance(), placement.density)
+        changed = own_plate * light
     unchanged = placement.density == (1.0, 1.0, 1.0)
-    pixels = cutout.pixels.astype(np.float32) if unchanged else own_plate * light
+    pixels = cutout.pixels.astype(np.float32) if unchanged else changed
     weight = cutout.weight
-    if recipe.blend == "transmittance":
+    if recipe.blend in ("transmittance", "emission"):
         weight = keep_halo(weight) if recipe.halo else weight
         light, weight = soften_cuts(light, weight) if recipe.soft_cuts else (light, weight)
     return Layer(

@@ -10,7 +10,7 @@ class Placement(BaseModel):
 
     ``top`` and ``left`` place the oriented cutout and may be negative; it is turned by ``turns``
     quarter turns against the clock, then flipped left to right if ``flip``; ``density`` multiplies
-    the optical density of red, green and blue.
+    the optical density of red, green and blue, or on a dark background the light given off.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

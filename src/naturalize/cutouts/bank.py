@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,7 @@ DONOR_COLUMNS = [
 TURNED_DOWN_COLUMNS = [
     "id", "kind", "reason", "detail", "sample_id", "top", "left", "height", "width", "outline",
 ]  # fmt: skip
+BYSTANDERS: tuple[Kind, ...] = ("RBC", "PLT", "OBJ")
 _OPEN_SHARDS = 64
 
 
@@ -155,12 +157,18 @@ class CutoutBank:
 
     @cached_property
     def bystanders(self) -> dict[Kind, tuple[tuple[CutoutRow, ...], NDArray[np.float64]]]:
-        """Red cells and platelets that are no subject, with the plate colours of their donors."""
+        """What is no subject, by kind, with the plate colours of the donors."""
         found: dict[Kind, tuple[tuple[CutoutRow, ...], NDArray[np.float64]]] = {}
-        for kind in ("RBC", "PLT"):
+        for kind in BYSTANDERS:
             rows = tuple(row for row in self.rows if row.kind == kind and not row.label)
             found[kind] = rows, self._colours(rows)
         return found
+
+    @cached_property
+    def bystander_kinds(self) -> tuple[Kind, ...]:
+        """What may lie beside a subject: red cells and platelets, or objects of any kind."""
+        plain = any(row.kind == "OBJ" for row in self.rows)
+        return ("OBJ",) if plain else ("RBC", "PLT")
 
     def subjects(self, label: str) -> tuple[CutoutRow, ...]:
         """Return the cutouts that are the subject of an image of class ``label``."""
@@ -267,7 +275,7 @@ def _turned_down(row: dict[str, str]) -> TurnedDown:
 
 
 def _cutout_row(row: dict[str, str]) -> CutoutRow:
-    kind: Kind = "WBC" if row["kind"] == "WBC" else "RBC" if row["kind"] == "RBC" else "PLT"
+    kind: Kind = next(kind for kind in get_args(Kind) if kind == row["kind"])
     return CutoutRow(
         row["id"],
         kind,

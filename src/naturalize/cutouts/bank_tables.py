@@ -26,8 +26,8 @@ from naturalize.cutouts.statistics import FieldStatistics
 from naturalize.cutouts.triage import Candidate, Refusal, TurnedDown, triage_areas
 from naturalize.datasets.manifest import write_table
 from naturalize.datasets.sample import Sample
-from naturalize.errors import InputError
 from naturalize.geometry import Box
+from naturalize.optics import Background
 
 Record = dict[str, Any]
 """What the tables need of one image, as JSON can hold it."""
@@ -65,15 +65,19 @@ def record(
         "offset": pieces.offset,
         "red_cells": pieces.red_cells,
         "platelets": pieces.platelets,
+        "objects": pieces.objects,
     }
     return made, data
 
 
-def write_tables(draft: Draft, records: list[Record], classes: tuple[str, ...]) -> None:
-    """Turn down what only the whole bank can judge, then write its tables and summary.
-
-    Raises :class:`InputError` when no cell or no plate is left.
-    """
+def write_tables(
+    draft: Draft,
+    records: list[Record],
+    classes: tuple[str, ...],
+    *,
+    background: Background = "light",
+) -> None:
+    """Turn down what only the whole bank can judge, then write its tables and summary."""
     rows = [row for record in records for row in record["cutouts"]]
     refusals = _unusual_subjects(records)
     candidates = [Candidate(row[0], row[1], row[2], row[8]) for row in rows]
@@ -87,14 +91,10 @@ def write_tables(draft: Draft, records: list[Record], classes: tuple[str, ...]) 
     ]
     plates = sum(record["donor"][-4] > 0 for record in records)
     reasons = Counter(f"{row[1]}: {row[2]}" for row in turned_down)
-    if not plates or not any(row[2] for row in kept):
-        seen = ", ".join(f"{reason} ({n:,})" for reason, n in reasons.most_common(3))
-        what = f"none that could be cut among {len(records):,} ({seen or 'nothing found'})"
-        raise InputError("split", "images with cells on a plain light slide", what)
     draft.write(CUTOUTS, write_table(CUTOUT_COLUMNS, kept))
     draft.write(DONORS, write_table(DONOR_COLUMNS, (record["donor"] for record in records)))
     draft.write(TURNED_DOWN, write_table(TURNED_DOWN_COLUMNS, turned_down))
-    draft.write(STATISTICS, _statistics(records, kept).model_dump_json())
+    draft.write(STATISTICS, _statistics(records, kept, background).model_dump_json())
     subjects = Counter(row[2] for row in kept if row[2])
     draft.summary.update(
         classes=list(classes),
@@ -130,7 +130,10 @@ def _unusual_subjects(records: list[Record]) -> dict[str, Refusal]:
     kinds: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for record in records:
         kinds[record["label"]][record["subject_kind"]] += 1
-    usual = {label: max("WBC", "PLT", key=lambda k: count[k]) for label, count in kinds.items()}
+    usual = {
+        label: max("WBC", "PLT", "OBJ", key=lambda kind: count[kind])
+        for label, count in kinds.items()
+    }
     return {
         row[0]: Refusal("unusual kind for its class", f"{usual[row[2]]} is usual in {row[2]}")
         for record in records
@@ -139,11 +142,15 @@ def _unusual_subjects(records: list[Record]) -> dict[str, Refusal]:
     }
 
 
-def _statistics(records: list[Record], kept: list[list[Any]]) -> FieldStatistics:
+def _statistics(
+    records: list[Record], kept: list[list[Any]], background: Background
+) -> FieldStatistics:
     areas = [row[8] for row in kept if row[1] == "RBC"]
     return FieldStatistics(
         red_cells=tuple(record["red_cells"] for record in records),
         platelets=tuple(record["platelets"] for record in records),
         offsets=tuple(record["offset"] for record in records if record["offset"] is not None),
         median_red_cell_area_px=float(np.median(areas)) if areas else None,
+        objects=tuple(record["objects"] for record in records),
+        background=background,
     )

@@ -18,6 +18,7 @@ _INK: dict[str, tuple[int, int, int]] = {
     "WBC": (0, 80, 200),
     "RBC": (160, 60, 0),
     "PLT": (0, 110, 70),
+    "OBJ": (230, 120, 0),
 }
 _GAP_PX = 4
 

@@ -31,7 +31,7 @@ from naturalize.split.split import RealSplit
 
 CELLS = 90
 """Pictures of subjects on the page, shared among the classes."""
-BYSTANDERS = 12
+BESIDE = 12
 PLATES = 12
 REFUSED, MOST_REASONS = 6, 30
 _PAIR_PX, _SINGLE_PX = 176, 114
@@ -41,8 +41,14 @@ _NAMES: dict[str, str] = {
     "WBC": "Nucleated cell",
     "PLT": "Platelet",
     "RBC": "Red cell",
+    "OBJ": "Object",
     "subject": "Image without a subject",
     "plate": "Image without a plate",
+}
+_MANY: dict[Kind, str] = {
+    "RBC": "red cells",
+    "PLT": "other platelets",
+    "OBJ": "other objects",
 }
 _HOW = (
     "Left: as photographed, with the outline it was cut along. "
@@ -60,7 +66,7 @@ def contact_page(bank: CutoutBank, split: RealSplit) -> str:
     sections = (
         Section("What is in the bank", _counts(bank, refused)),
         Section("The cells of each class", _subjects(bank, pictures), lead=_HOW),
-        Section("Red cells and platelets", _bystanders(bank, pictures), lead=_HOW),
+        Section("What lies beside them", _bystanders(bank, pictures), lead=_HOW),
         Section("Plates", (_plates(bank),), lead="The bare slide of an image, with its noise."),
         Section(
             "What was turned down",
@@ -106,13 +112,14 @@ class _Pictures:
 
 def _counts(bank: CutoutBank, refused: Sequence[TurnedDown]) -> tuple[Block, ...]:
     images = Counter(row.label for row in bank.donors)
-    red_cells, platelets = (len(bank.bystanders[kind][0]) for kind in ("RBC", "PLT"))
     figures = KeyFigures(
         (
             KeyFigure("train images", f"{len(bank.donors):,}"),
             KeyFigure("cells of a class", f"{sum(1 for row in bank.rows if row.label):,}"),
-            KeyFigure("red cells", f"{red_cells:,}", "whole, touching nothing"),
-            KeyFigure("other platelets", f"{platelets:,}"),
+            *(
+                KeyFigure(_MANY[kind], f"{len(bank.bystanders[kind][0]):,}")
+                for kind in bank.bystander_kinds
+            ),
             KeyFigure("plates", f"{len(bank.plates):,}"),
         )
     )
@@ -144,11 +151,10 @@ def _subjects(bank: CutoutBank, pictures: _Pictures) -> tuple[Block, ...]:
 
 
 def _bystanders(bank: CutoutBank, pictures: _Pictures) -> tuple[Block, ...]:
-    kinds: tuple[tuple[Kind, str], ...] = (("RBC", "Red cells"), ("PLT", "Platelets"))
     blocks: list[Block] = []
-    for kind, name in kinds:
-        rows, _ = bank.bystanders[kind]
-        blocks += _sheet(pictures, name, rows, BYSTANDERS) if rows else [Prose(f"{name}: none.")]
+    for kind in bank.bystander_kinds:
+        name, (rows, _) = _MANY[kind].capitalize(), bank.bystanders[kind]
+        blocks += _sheet(pictures, name, rows, BESIDE) if rows else [Prose(f"{name}: none.")]
     return tuple(blocks)
 
 

@@ -1,7 +1,8 @@
-"""Cut one train image up: its subject, its red cells and platelets, its plate."""
+"""Cut one train image up: its subject, what lies beside it, its plate."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,11 +15,11 @@ from naturalize.cutouts.plate import Plate, take_plate
 from naturalize.cutouts.triage import Refusal, TurnedDown, triage
 from naturalize.geometry import Box
 from naturalize.images import Rgb
-from naturalize.optics import PlateSurface, estimate_background, fit_plate
+from naturalize.optics import Background, PlateSurface, estimate_background, fit_plate
 from naturalize.segment import Mask
 
 RIM_SHARE = 0.055
-"""Width of the rim relative to the diameter of a red cell."""
+"""Width of the rim relative to the diameter of a red cell or other object."""
 DEFAULT_RED_CELL_PX = 75.0
 
 
@@ -27,7 +28,8 @@ class Pieces:
     """Everything one image gives: cutouts, what was turned down and why, its plate if it has one.
 
     ``subject_kind`` is the kind of the object at the centre, or empty; ``offset`` its (row, column)
-    distance from the image centre in px; ``red_cells`` and ``platelets`` count masks beside it.
+    distance from the image centre in px; ``red_cells``, ``platelets`` and ``objects`` count masks
+    beside it.
     """
 
     cutouts: tuple[Cutout, ...]
@@ -39,6 +41,7 @@ class Pieces:
     offset: tuple[float, float] | None
     red_cells: int
     platelets: int
+    objects: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,18 +78,26 @@ class _Donor:
         )
 
 
-def cut_image(sample_id: str, label: str, rgb: Rgb, masks: Sequence[Mask]) -> Pieces:
+def cut_image(
+    sample_id: str,
+    label: str,
+    rgb: Rgb,
+    masks: Sequence[Mask],
+    *,
+    background: Background = "light",
+) -> Pieces:
     """Take apart ``rgb`` along its ``masks``; ``label`` is the class of its subject."""
     shape = (rgb.shape[0], rgb.shape[1])
     subject = find_subject(masks, shape)
-    bare = estimate_background(rgb)
+    bare = estimate_background(rgb, background)
     for mask in masks:
         bare[mask.box.slices] &= ~mask.pixels
-    surface = fit_plate(rgb, bare)
+    surface = fit_plate(rgb, bare, background)
     plate = take_plate(sample_id, rgb, bare, surface)
     refusals = {n: r for n, mask in enumerate(masks) if (r := _refusal(mask, n == subject))}
-    rim_px = max(2, round(RIM_SHARE * red_cell_diameter(masks)))
+    rim_px = max(2, round(RIM_SHARE * usual_diameter(masks)))
     donor = _Donor(sample_id, rgb, ~bare, surface, rim_px)
+    beside = Counter(mask.kind for n, mask in enumerate(masks) if n != subject)
     return Pieces(
         cutouts=tuple(
             donor.cutout(n, mask, label if n == subject else "")
@@ -102,8 +113,9 @@ def cut_image(sample_id: str, label: str, rgb: Rgb, masks: Sequence[Mask]) -> Pi
         donor_px=shape,
         subject_kind=masks[subject].kind if subject is not None else "",
         offset=_offset(masks[subject], shape) if subject is not None else None,
-        red_cells=sum(m.kind == "RBC" for m in masks),
-        platelets=sum(m.kind == "PLT" for i, m in enumerate(masks) if i != subject),
+        red_cells=beside["RBC"],
+        platelets=beside["PLT"],
+        objects=beside["OBJ"],
     )
 
 
@@ -111,6 +123,8 @@ def _refusal(mask: Mask, is_subject: bool) -> Refusal | None:
     """Return why a mask of an image gives no cutout, or None."""
     if mask.kind == "WBC" and not is_subject:
         return triage(mask) or Refusal("not the subject of the image")
+    if mask.kind == "OBJ" and not is_subject and mask.reasons:
+        return triage(mask) or Refusal(mask.reasons[0])
     return triage(mask)
 
 
@@ -120,7 +134,7 @@ def _missing(
     """Yield what the image as a whole should give and does not."""
     whole = Box(0, 0, *shape)
     if subject is None:
-        refusal = Refusal("no nucleated cell or platelet at the centre")
+        refusal = Refusal("no nucleated cell, platelet or object at the centre")
         yield TurnedDown(sample_id, "subject", refusal, sample_id, whole)
     if isinstance(plate, Refusal):
         yield TurnedDown(sample_id, "plate", plate, sample_id, whole)
@@ -139,7 +153,7 @@ def find_subject(masks: Sequence[Mask], shape: tuple[int, int]) -> int | None:
     """Return the index of the object the image shows: the nucleated cell or platelet at its centre.
 
     A nucleated cell whose box holds the image centre wins over a platelet; without either there is
-    no subject.
+    no subject. Of objects that are no blood the nearest to the centre is it.
     """
     row, column = shape[0] / 2, shape[1] / 2
     reach = 0.15 * min(shape)
@@ -153,9 +167,9 @@ def find_subject(masks: Sequence[Mask], shape: tuple[int, int]) -> int | None:
     return min(ranked)[2] if ranked else None
 
 
-def red_cell_diameter(masks: Sequence[Mask]) -> float:
-    """Return the median diameter in px of whole red cells, 75 px where there is none."""
-    areas = [m.area_px for m in masks if m.kind == "RBC" and not m.touches_border]
+def usual_diameter(masks: Sequence[Mask]) -> float:
+    """Return the median diameter in px of whole red cells or objects, 75 px where there is none."""
+    areas = [m.area_px for m in masks if m.kind in ("RBC", "OBJ") and not m.touches_border]
     return 2 * float(np.sqrt(np.median(areas) / np.pi)) if areas else DEFAULT_RED_CELL_PX
 
 

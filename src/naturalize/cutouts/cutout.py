@@ -25,7 +25,7 @@ class Cutout:
     grown by the rim. ``weight`` (h, w) uint8 is 255 on the object, falls to 0 across the rim and
     is 0 where the rim meets a neighbouring object. ``surface`` is the donor's bare slide over its
     whole canvas of ``donor_px`` (height, width). ``label`` is the class of the image's subject and
-    empty for bystanders (red cells, platelets beside a leukocyte).
+    empty for bystanders (red cells, platelets beside a leukocyte, other objects).
     """
 
     id: str
@@ -53,6 +53,10 @@ class Cutout:
     def transmittance(self) -> NDArray[np.float32]:
         """Return I / I0, float32 (h, w, 3): the share of the light the cell lets through."""
         return transmittance(self.pixels, self.surface.evaluate_box(self.box, *self.donor_px))
+
+    def emission(self) -> NDArray[np.float32]:
+        """Return I - I0, float32 (h, w, 3): the light an object adds to a dark background."""
+        return self.pixels - self.surface.evaluate_box(self.box, *self.donor_px)
 
     def rgba(self) -> NDArray[np.uint8]:
         """Return the paper's hard cut, uint8 (h, w, 4): opaque on the object, else transparent."""

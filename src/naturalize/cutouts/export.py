@@ -26,7 +26,6 @@ COLUMNS = [
     "file", "class", "kind", "cutout_id", "sample_id", "sample_sha256",
     "top", "left", "height", "width",
 ]  # fmt: skip
-BYSTANDERS = ("RBC", "PLT")
 CHUNK = 500
 
 
@@ -52,12 +51,12 @@ def export_cutouts(
     """Write an ``export`` artefact: the cutouts of ``bank`` as PNG files with a table of them.
 
     Each of ``classes`` is a folder: a class of the bank, ``RBC`` or ``PLT`` for red cells and
-    platelets beside the subjects; by default all of these. A picture is cut close to the object,
-    opaque on it and transparent, with no colour, elsewhere. Raises :class:`InputError` for a class
-    that the bank does not know.
+    platelets beside the subjects, ``OBJ`` for objects that are no blood; by default all of these. A
+    picture is cut close to the object, opaque on it and transparent, with no colour, elsewhere.
+    Raises :class:`InputError` for a class that the bank does not know.
     """
     loaded = CutoutBank.load(bank)
-    known = list(dict.fromkeys([*loaded.classes, *BYSTANDERS]))
+    known = list(dict.fromkeys([*loaded.classes, *loaded.bystander_kinds]))
     wanted = known if classes is None else list(dict.fromkeys(classes))
     strange = [label for label in wanted if label not in known]
     if strange or not wanted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +23,7 @@ from naturalize.datasets.manifest import read_bytes, write_table
 from naturalize.datasets.sample import Sample
 from naturalize.errors import InputError
 from naturalize.images import Rgb, decode
+from naturalize.optics import Background
 from naturalize.progress import Track, quiet
 from naturalize.segment import SEGMENTERS, Mask, Segmenter, Smear
 from naturalize.split.leak_check import check_donors
@@ -50,6 +52,7 @@ def make_bank(
     *,
     segmenter: Segmenter | None = None,
     masks: Path | None = None,
+    objects: Background | None = None,
     workers: int = 1,
     if_exists: IfExists = "refuse",
     track: Track = quiet,
@@ -57,23 +60,29 @@ def make_bank(
     """Write a ``bank`` artefact of the train images of ``split``.
 
     Objects are found by ``segmenter``, by default :class:`~naturalize.segment.Smear`, or are those
-    of the label images in the folder ``masks``. The number of ``workers`` changes the time, not the
-    bank. Raises :class:`InputError` for label images that are missing or do not fit, or when
-    nothing usable was found, :class:`LeakError` if an image that is not on the train side would be
-    cut.
+    of the label images in the folder ``masks``. These show blood cells, or with ``objects``
+    whatever the classes name, on a light or dark background. The number of ``workers`` changes the
+    time, not the bank. Raises :class:`InputError` for label images that are missing or do not fit,
+    or when nothing usable was found, :class:`LeakError` if an image that is not on the train side
+    would be cut.
     """
     if segmenter is not None and masks is not None:
         raise InputError("--with, --masks", "one of the two", "both")
+    if objects is not None and masks is None:
+        raise InputError("--objects", "--masks beside it", "no masks")
     real = RealSplit.load(split)
-    masks_by = (segmenter or Smear()) if masks is None else MaskFolder.find(masks, real.train)
+    masks_by: Segmenter | MaskFolder = segmenter or Smear()
+    if masks is not None:
+        masks_by = MaskFolder.find(masks, real.train, objects=objects)
 
     def write(draft: Draft) -> None:
         if isinstance(masks_by, MaskFolder):
             rows = ([name, *file] for name, file in masks_by.files.items())
             draft.write(MASKS, write_table(["sample_id", "file", "sha256"], rows))
         records = cut_samples(real, real.train, draft, by=masks_by, workers=workers, track=track)
-        write_tables(draft, records, real.classes)
+        write_tables(draft, records, real.classes, background=_background(masks_by))
         bank = CutoutBank.read(draft.path, bank_id="", split_id=real.id, classes=real.classes)
+        _refuse_empty(bank)
         draft.write(CONTACT, contact_page(bank, real))
 
     request = Request("bank", _said(masks_by), {"split": split})
@@ -109,14 +118,35 @@ def cut_samples(
     return [found for text in texts for found in json.loads(text)]
 
 
+def _refuse_empty(bank: CutoutBank) -> None:
+    """Refuse a bank without a subject or without a plate, and tell what was turned down."""
+    if bank.plates and any(row.label for row in bank.rows):
+        return
+    reasons = Counter(f"{one.kind}: {one.refusal.reason}" for one in bank.turned_down())
+    told = sorted(
+        reasons, key=lambda why: (not why.startswith(("subject", "plate")), -reasons[why])
+    )
+    seen = ", ".join(f"{why} ({reasons[why]:,})" for why in told[:5]) or "nothing found"
+    wanted = f"some with objects on a plain {bank.statistics.background} slide"
+    got = f"none that could be cut among {len(bank.donors):,} ({seen})"
+    raise InputError("train images", wanted, got)
+
+
 def _said(masks_by: Segmenter | MaskFolder) -> dict[str, Any]:
     """Return the parameters of a request: where masks come from, and all that decides them."""
     if isinstance(masks_by, MaskFolder):
         digests = {"files": len(masks_by.files), "sha256": masks_by.digest()}
-        return {"segmenter": "label images", **digests}
+        objects = {"objects": masks_by.objects} if masks_by.objects else {}
+        return {"segmenter": "label images", **digests, **objects}
     names = [name for name, kind in SEGMENTERS.items() if kind is type(masks_by)]
     name = names[0] if names else type(masks_by).__name__
     return {"segmenter": name, **masks_by.parameters()}
+
+
+def _background(masks_by: Segmenter | MaskFolder) -> Background:
+    """Return what objects lie on; a blood smear is light."""
+    objects = masks_by.objects if isinstance(masks_by, MaskFolder) else None
+    return objects or "light"
 
 
 def _dealt(samples: Sequence[Sample]) -> list[list[Sample]]:
@@ -141,10 +171,11 @@ def _fill_shard(shard: _Shard) -> str:
     files = [read_bytes(shard.root, sample) for sample in shard.samples]
     rgbs = [decode(f, name=s.id) for s, f in zip(shard.samples, files, strict=True)]
     chunks: list[bytes] = []
+    background = _background(shard.masks_by)
     records, offset = [], 0
     found_in = zip(shard.samples, files, rgbs, _masks(shard, rgbs), strict=True)
     for sample, file, rgb, masks in found_in:
-        pieces = cut_image(sample.id, sample.label, rgb, masks)
+        pieces = cut_image(sample.id, sample.label, rgb, masks, background=background)
         found, data = record(sample, file, pieces, shard.number, offset)
         chunks += data
         offset += sum(len(chunk) for chunk in data)

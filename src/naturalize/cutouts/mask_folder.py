@@ -6,7 +6,7 @@ import hashlib
 import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -16,8 +16,9 @@ from naturalize import images
 from naturalize.datasets.sample import Sample
 from naturalize.errors import ImageError, InputError
 from naturalize.images import Rgb
+from naturalize.optics import Background
 from naturalize.segment import Mask
-from naturalize.segment.label_image import typed_masks
+from naturalize.segment.label_image import plain_masks, typed_masks
 
 SUFFIXES = (".png", ".tif", ".tiff", ".npy")
 ENDINGS = ("_cp_masks", "_masks", "")
@@ -26,13 +27,19 @@ ENDINGS = ("_cp_masks", "_masks", "")
 
 @dataclass(frozen=True)
 class MaskFolder:
-    """Label images by sample: ``files`` gives each sample id its path in ``folder`` and digest."""
+    """Label images by sample: ``files`` gives each sample id its path in ``folder`` and digest.
+
+    ``objects`` says that they show no blood but objects of any kind, and on what background.
+    """
 
     folder: Path
     files: Mapping[str, tuple[str, str]]
+    objects: Background | None = None
 
     @classmethod
-    def find(cls, folder: Path, samples: Sequence[Sample]) -> MaskFolder:
+    def find(
+        cls, folder: Path, samples: Sequence[Sample], *, objects: Background | None = None
+    ) -> MaskFolder:
         """Find the label image of every sample: at its path in ``folder``, or there by name alone.
 
         The suffix is .png, .tif, .tiff or .npy; ``_cp_masks`` or ``_masks`` may follow the name.
@@ -61,11 +68,17 @@ class MaskFolder:
             files[sample.id] = (path.relative_to(folder).as_posix(), sha256)
         _refuse(folder, what, "the image itself", images_themselves)
         _refuse(folder, "label images of their images' sizes", "another size", misfits)
-        return cls(folder, files)
+        return cls(folder, files, objects)
+
+    @classmethod
+    def of_one(cls, file: Path, sample_id: str, *, objects: Background | None = None) -> MaskFolder:
+        """Return one label image as that of one sample; :meth:`masks` tells whether it fits."""
+        sha256 = hashlib.sha256(_read(file)).hexdigest()
+        return cls(file.parent, {sample_id: (file.name, sha256)}, objects)
 
     def only(self, samples: Sequence[Sample]) -> MaskFolder:
         """Return the part that ``samples`` need."""
-        return MaskFolder(self.folder, {s.id: self.files[s.id] for s in samples})
+        return replace(self, files={s.id: self.files[s.id] for s in samples})
 
     def digest(self) -> str:
         """Return a digest of all label images and whose they are."""
@@ -73,7 +86,7 @@ class MaskFolder:
         return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
     def masks(self, sample: Sample, rgb: Rgb) -> list[Mask]:
-        """Return the masks of one sample, their kinds told by stain.
+        """Return the masks of one sample: objects, or blood cells with kinds told by stain.
 
         Raises :class:`ImageError` for a file that is no label image, that does not fit, or that has
         changed since it was found.
@@ -86,7 +99,7 @@ class MaskFolder:
         labels = _labels(data, path)
         if labels.shape != rgb.shape[:2]:
             raise ImageError(str(path), f"{rgb.shape[:2]} pixels", f"{labels.shape}")
-        return typed_masks(labels, rgb)
+        return plain_masks(labels, rgb) if self.objects else typed_masks(labels, rgb)
 
 
 def _candidates(folder: Path, sample: Sample) -> list[Path]:

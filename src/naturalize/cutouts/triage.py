@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from naturalize.geometry import Box
 from naturalize.segment import Kind, Mask
 
-MIN_SCORE: dict[Kind, float] = {"WBC": 0.3, "RBC": 0.4, "PLT": 0.3}
-MIN_SOLIDITY: dict[Kind, float] = {"WBC": 0.85, "RBC": 0.9, "PLT": 0.7}
+MIN_SCORE: dict[Kind, float] = {"WBC": 0.3, "RBC": 0.4, "PLT": 0.3, "OBJ": 0.0}
+MIN_SOLIDITY: dict[Kind, float] = {"WBC": 0.85, "RBC": 0.9, "PLT": 0.7, "OBJ": 0.0}
 SPOILED = ("two nuclei", "overlap")
 """What a segmenter says of a mask that rules it out, whatever its kind."""
 AREA_RANGE: dict[Kind, tuple[float, float]] = {
@@ -21,7 +21,7 @@ AREA_RANGE: dict[Kind, tuple[float, float]] = {
     "RBC": (0.4, 2.2),
     "PLT": (0.5, 4),
 }
-"""Allowed area relative to the median of the same kind and class."""
+"""Allowed area relative to the median of the same kind and class; objects may have any."""
 WIDE_AREA_RANGE = (0.2, 4.0)
 """Allowed area relative to the median of the kind, where a class has too few to tell its own."""
 FEW = 5
@@ -95,14 +95,17 @@ def triage_areas(candidates: Sequence[Candidate]) -> Mapping[str, Refusal]:
     for candidate in candidates:
         of_class.setdefault((candidate.kind, candidate.label), []).append(candidate.area_px)
         of_kind.setdefault(candidate.kind, []).append(candidate.area_px)
+    judged = {key: areas for key, areas in of_class.items() if key[0] in AREA_RANGE}
     usual = {
         (kind, label): (float(np.median(areas)), AREA_RANGE[kind], label or kind)
         if len(areas) >= FEW
         else (float(np.median(of_kind[kind])), WIDE_AREA_RANGE, kind)
-        for (kind, label), areas in of_class.items()
+        for (kind, label), areas in judged.items()
     }
     refused = {}
     for candidate in candidates:
+        if candidate.kind not in AREA_RANGE:
+            continue
         median, (low, high), whose = usual[candidate.kind, candidate.label]
         ratio = candidate.area_px / median
         if not low <= ratio <= high:

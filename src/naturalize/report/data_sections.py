@@ -18,6 +18,7 @@ from naturalize.page.page import Section
 from naturalize.page.table import Cell, Table
 from naturalize.report.lineage import Lineage
 from naturalize.report.overlay import overlay
+from naturalize.segment import Kind
 from naturalize.split.split import SIDES, RealSplit
 
 PROTOCOL = (
@@ -34,6 +35,11 @@ NO_PATIENTS = (
     "of the split. Scores on new patients can be lower."
 )
 
+_BESIDE: dict[Kind, str] = {
+    "RBC": "whole red cells",
+    "PLT": "platelets",
+    "OBJ": "other objects",
+}
 MEANINGS = {
     "unlabelled": "no class could be read from the file name; not used",
     "not_an_image": "named like an image but holding none; dropped",
@@ -108,6 +114,7 @@ def segmentation_section(lineage: Lineage, split: RealSplit) -> Section | None:
         return None
     bank = lineage.bank.summary
     cutouts = CutoutBank.load(lineage.bank)
+    blood = "OBJ" not in cutouts.bystander_kinds
     tiles = []
     for label in split.classes:
         sample = next(sample for sample in split.train if sample.label == label)
@@ -115,17 +122,19 @@ def segmentation_section(lineage: Lineage, split: RealSplit) -> Section | None:
         tiles.append(Tile(overlay(rgb, cutouts.masks(sample.id)), f"{label}: {sample.id}"))
     sheet = ContactSheet(
         tiles,
-        "One training image of each class with the outlines of what was cut out of it: "
-        "nucleated cell (blue), red cell (orange), platelet (green).",
+        "One training image of each class with the outlines of what was cut out of it"
+        + (": nucleated cell (blue), red cell (orange), platelet (green)." if blood else "."),
         tile_px=210,
+    )
+    beside = ", ".join(
+        f"{bank['bystanders'].get(kind, 0):,} {_BESIDE[kind]}" for kind in cutouts.bystander_kinds
     )
     cut = [[label, bank["subjects"].get(label, 0)] for label in split.classes]
     taken = Table(
         ["class", "cells cut out"],
         cut,
-        f"From {bank['images']:,} training images: the cell each shows, "
-        f"{bank['bystanders'].get('RBC', 0):,} whole red cells, "
-        f"{bank['bystanders'].get('PLT', 0):,} platelets and {bank['plates']:,} bare slides.",
+        f"From {bank['images']:,} training images: what each shows, {beside} and "
+        f"{bank['plates']:,} bare slides.",
         numeric=[1],
     )
     reasons = sorted(bank["turned_down"].items(), key=lambda item: -item[1])

@@ -14,6 +14,7 @@ COLOURS: dict[Kind, tuple[int, int, int]] = {
     "WBC": (0, 80, 200),
     "RBC": (213, 94, 0),
     "PLT": (0, 130, 90),
+    "OBJ": (230, 120, 0),
 }
 NUCLEUS = (240, 228, 66)
 

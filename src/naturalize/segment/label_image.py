@@ -1,10 +1,14 @@
-"""Label images from elsewhere: numbered objects without kinds, made into typed masks.
+"""Label images from elsewhere: numbered objects without kinds, made into masks.
 
-Cellpose, QuPath and a grid of prompts say where objects are, not what they are. The stain tells: a
-nucleated cell holds a nucleus, a platelet is small and purple, a red cell is neither.
+Cellpose, QuPath and a grid of prompts say where objects are, not what they are. On a blood smear
+the stain tells: a nucleated cell holds a nucleus, a platelet is small and purple, a red cell is
+neither. In other pictures an object is an object.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -51,21 +55,42 @@ def typed_masks(labels: NDArray[np.int32], rgb: Rgb) -> list[Mask]:
     n = int(objects.max(initial=0))
     nucleus_of, nuclei = _owned(all_nuclei, objects, n)
     platelet_px = np.bincount(objects[platelets > 0], minlength=n + 1)
-    touching = _touching(objects, n)
     largest_platelet_px = _PLATELET_AREAS * np.pi / 4 * diameter_px**2
     masks = []
+    for number, mask in enumerate(_plain(objects), start=1):
+        reasons = mask.reasons + (TWO_NUCLEI,) * bool(nuclei[number] > 1)
+        purple = platelet_px[number] > _PLATELET_SHARE * mask.area_px
+        kind: Kind = "PLT" if purple and mask.area_px < largest_platelet_px else "RBC"
+        kind = "WBC" if nuclei[number] else kind
+        inner = (nucleus_of[mask.box.slices] == number) & mask.pixels
+        nucleus = inner if kind == "WBC" else None
+        masks.append(replace(mask, kind=kind, nucleus=nucleus, reasons=reasons))
+    return masks
+
+
+def plain_masks(labels: NDArray[np.int32], rgb: Rgb) -> list[Mask]:
+    """Return one mask of kind ``OBJ`` a label, in the order of the labels; 0 is no object.
+
+    As :func:`typed_masks`, for pictures that show no blood: whatever ``rgb`` shows, each label is
+    an object. ``reasons`` names ``"touching"``. Raises :class:`InputError` for arrays that do not
+    fit.
+
+    >>> labels = np.array([[7, 0, 9, 9]], np.int32)
+    >>> [mask.area_px for mask in plain_masks(labels, np.zeros((1, 4, 3), np.uint8))]
+    [1, 2]
+    """
+    _check(labels, rgb)
+    return list(_plain(_largest_pieces(labels)))
+
+
+def _plain(objects: NDArray[np.int32]) -> Iterator[Mask]:
+    """Yield a mask of kind ``OBJ`` for each of the objects, numbered from 1 without gaps."""
+    touching = _touching(objects, int(objects.max(initial=0)))
     for number, window in enumerate(ndimage.find_objects(objects), start=1):
         box = Box(*(s.start for s in window), *(s.stop - s.start for s in window))
-        pixels = objects[window] == number
-        area_px = int(np.count_nonzero(pixels))
-        border = box.grown(1).clipped(*labels.shape) != box.grown(1)
-        reasons = (TOUCHING,) * bool(touching[number]) + (TWO_NUCLEI,) * bool(nuclei[number] > 1)
-        purple = platelet_px[number] > _PLATELET_SHARE * area_px
-        kind: Kind = "PLT" if purple and area_px < largest_platelet_px else "RBC"
-        kind = "WBC" if nuclei[number] else kind
-        nucleus = (nucleus_of[window] == number) & pixels if kind == "WBC" else None
-        masks.append(Mask(kind, box, pixels, nucleus, 1.0, border, reasons))
-    return masks
+        border = box.grown(1).clipped(*objects.shape) != box.grown(1)
+        reasons = (TOUCHING,) * bool(touching[number])
+        yield Mask("OBJ", box, objects[window] == number, None, 1.0, border, reasons)
 
 
 def _check(labels: NDArray[np.int32], rgb: Rgb) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.geometry import Box
 
-Kind = Literal["WBC", "RBC", "PLT"]
-"""``WBC``: any nucleated cell, erythroblasts included; ``RBC``: none; ``PLT``: platelet."""
+Kind = Literal["WBC", "RBC", "PLT", "OBJ"]
+"""``WBC``: any nucleated cell, erythroblasts included; ``RBC``: none; ``PLT``: platelet.
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
+``OBJ``: an object of a picture that shows no blood.
+"""
+
+KINDS: tuple[Kind, ...] = ("WBC", "RBC", "PLT")
+"""What segmenters tell apart on a blood smear."""
 
 
 @dataclass(frozen=True, eq=False)
