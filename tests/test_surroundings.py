@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from naturalize.artefact import Artefact
-from naturalize.compose.blend import BLENDS
+from naturalize.compose.blend import BLENDS_ON
 from naturalize.compose.export import export_composites
 from naturalize.compose.make_composites import make_composites, replay
 from naturalize.compose.objects import placed_objects
@@ -57,7 +57,7 @@ def away_from_cells(composite: Composite, bank: CutoutBank) -> NDArray[np.bool_]
     return np.asarray(cv2.dilate(touched.astype(np.uint8), np.ones((side, side), np.uint8)) == 0)
 
 
-@pytest.mark.parametrize("blend", BLENDS)
+@pytest.mark.parametrize("blend", BLENDS_ON["light"])
 def test_all_but_the_subject_is_the_real_image(
     blend: str, loaded: CutoutBank, originals: dict[str, Rgb]
 ) -> None:

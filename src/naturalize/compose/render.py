@@ -43,8 +43,8 @@ def render(scene: Scene, bank: CutoutBank, recipe: Recipe) -> Composite:
     """Render ``scene`` with cutouts and plate from ``bank``."""
     canvas, noise = bare_slide(scene, bank)
     layers = [_layer(placement, bank, recipe, canvas.shape) for placement in scene.placements]
-    below = ground(scene, bank, recipe, canvas, layers[0])
-    blended = BLENDS[recipe.blend](canvas, noise, layers if below is None else [below, *layers])
+    kept = ground(scene, bank, recipe, canvas, layers)
+    blended = BLENDS[recipe.blend](canvas, noise, [*kept, *layers])
     pixels = np.rint(np.clip(blended, 0, 255)).astype(np.uint8)
     jpeg = _encode(pixels, recipe.encode)
     own = ((layer.box, layer.weight == FULL) for layer in layers)

@@ -7,6 +7,8 @@ its own cell hid may come to light, no edge cut through a neighbour may end on b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -59,15 +61,20 @@ def draw_kept_scene(
 
 
 def ground(
-    scene: Scene, bank: CutoutBank, recipe: Recipe, plate: NDArray[np.float32], subject: Layer
-) -> Layer | None:
-    """Return what a scene keeps of a real image, None where its surroundings are composed.
+    scene: Scene,
+    bank: CutoutBank,
+    recipe: Recipe,
+    plate: NDArray[np.float32],
+    layers: Sequence[Layer],
+) -> tuple[Layer, ...]:
+    """Return what a scene keeps of a real image, nothing where its surroundings are composed.
 
-    ``plate`` is its slide, float32 (H, W, 3). Where slide shows, ``subject`` is laid over slide
-    and noise of their own, as noise seen through a cell would be twice there.
+    ``plate`` is its slide, float32 (H, W, 3). Where slide shows, the subject, first of ``layers``,
+    is laid over slide and noise of their own: noise seen through a cell would be twice there.
     """
     if scene.surroundings is None:
-        return None
+        return ()
+    (subject,) = layers
     hole = bank.cutout(scene.surroundings.without)
     picture = bank.picture(scene.plate).astype(np.float32)
     light = change_density(picture / plate, scene.surroundings.density)
@@ -78,7 +85,7 @@ def ground(
     slide = _shows_slide(light)[window]
     weight[window] = np.where(slide, through, weight[window])
     whole = Box(0, 0, scene.height_px, scene.width_px)
-    return Layer(whole, light, plate * light, weight, ground=True)
+    return (Layer(whole, light, plate * light, weight, ground=True),)
 
 
 def _in_place_of(
