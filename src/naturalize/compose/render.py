@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from naturalize.compose.blend import BLENDS, Layer, change_density
 from naturalize.compose.objects import label_map, visible, visible_box
-from naturalize.compose.recipe import Encode, Recipe
+from naturalize.compose.recipe import Recipe
 from naturalize.compose.rim import keep_halo, soften_cuts
 from naturalize.compose.scene import Placement, Scene
 from naturalize.cutouts.bank import CutoutBank
@@ -40,6 +40,13 @@ class Composite:
 
 def render(scene: Scene, bank: CutoutBank, recipe: Recipe) -> Composite:
     """Render ``scene`` with cutouts and plate from ``bank``."""
+    pixels, labels = paint(scene, bank, recipe)
+    jpeg = encode_jpeg(pixels, quality=recipe.encode.quality, chroma=recipe.encode.chroma)
+    return Composite(scene, decode(jpeg), jpeg, labels)
+
+
+def paint(scene: Scene, bank: CutoutBank, recipe: Recipe) -> tuple[Rgb, NDArray[np.uint16]]:
+    """Return the pixels of a scene as they are before the final encode, and its label map."""
     plate = bank.plate(scene.plate)
     canvas = plate.surface.evaluate(scene.height_px, scene.width_px)
     rng = child(scene.noise_seed, "noise")
@@ -47,9 +54,8 @@ def render(scene: Scene, bank: CutoutBank, recipe: Recipe) -> Composite:
     layers = [_layer(placement, bank, recipe, canvas.shape) for placement in scene.placements]
     blended = BLENDS[recipe.blend](canvas, noise, layers)
     pixels = np.rint(np.clip(blended, 0, 255)).astype(np.uint8)
-    jpeg = _encode(pixels, recipe.encode)
     own = ((layer.box, layer.weight == FULL) for layer in layers)
-    return Composite(scene, decode(jpeg), jpeg, label_map(canvas.shape, own))
+    return pixels, label_map(canvas.shape, own)
 
 
 def _layer(placement: Placement, bank: CutoutBank, recipe: Recipe, shape: tuple[int, ...]) -> Layer:
@@ -69,7 +75,3 @@ def _layer(placement: Placement, bank: CutoutBank, recipe: Recipe, shape: tuple[
         pixels=visible(placement, pixels, shape),
         weight=visible(placement, weight, shape),
     )
-
-
-def _encode(pixels: Rgb, encode: Encode) -> bytes:
-    return encode_jpeg(pixels, quality=encode.quality, chroma=encode.chroma)
