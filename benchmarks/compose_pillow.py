@@ -1,4 +1,4 @@
-"""The paper's Algorithm 1 as one would write it with Pillow: RGBA cutouts pasted by bounding box."""
+"""The paper's Algorithm 1 as one would write it with Pillow: RGBA cutouts, bounding boxes."""
 
 from __future__ import annotations
 

@@ -57,21 +57,24 @@ class PlateSurface:
     def evaluate_box(self, box: Box, height_px: int, width_px: int) -> NDArray[np.float32]:
         """Return the part of :meth:`evaluate` inside ``box``, bit for bit.
 
-        A box that reaches beyond the canvas continues the surface. Only sums and products of
-        single elements are used, so every machine gives the same values.
+        A box that reaches beyond the canvas continues the surface.
+        """
+        planes = self.evaluate_planes(box, height_px, width_px)
+        return np.asarray(cv2.merge(list(planes)), dtype=np.float32)
+
+    def evaluate_planes(self, box: Box, height_px: int, width_px: int) -> NDArray[np.float32]:
+        """Return :meth:`evaluate_box` channel by channel, float32 (3, height, width).
+
+        Only sums and products of single elements are used, so every machine gives the same values.
         """
         y = _centred(np.arange(box.top, box.bottom), height_px)[:, None]
-        x = _centred(np.arange(box.left, box.right), width_px)[None, :]
-        planes = np.empty((3, box.height, box.width), dtype=np.float32)
-        cross = np.empty((box.height, box.width), dtype=np.float32)
-        for plane, (c, cy, cx, cyy, cxy, cxx) in zip(planes, self.coefficients, strict=True):
-            along = (c + cx * x + cxx * x * x).astype(np.float32)
-            across = (cy * y + cyy * y * y).astype(np.float32)
-            np.multiply((cxy * y).astype(np.float32), x.astype(np.float32), out=cross)
-            np.add(along, across, out=plane)
-            plane += cross
-            np.clip(plane, 1, 255, out=plane)
-        return np.asarray(cv2.merge(list(planes)), dtype=np.float32)
+        x = _centred(np.arange(box.left, box.right), width_px)
+        c, cy, cx, cyy, cxy, cxx = self.coefficients.T[:, :, None, None]
+        along = (c + cx * x + cxx * x * x).astype(np.float32)
+        across = (cy * y + cyy * y * y).astype(np.float32)
+        planes = along + across
+        planes += (cxy * y).astype(np.float32) * x.astype(np.float32)
+        return np.clip(planes, 1, 255, out=planes)
 
     @lru_cache(maxsize=2)  # noqa: B019 -- two images' worth, and asked for twice in a row
     def interpolated(self, height_px: int, width_px: int) -> NDArray[np.float32]:

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.compose.membrane import membrane
+from naturalize.compose.scene import UNCHANGED, Density
 from naturalize.cutouts.cutout import FULL
 from naturalize.geometry import Box
 
@@ -37,7 +38,7 @@ class Layer:
     """One oriented object: visible ``box`` on the canvas, ``light`` (h, w, 3), ``weight`` (h, w).
 
     ``light`` is the transmittance, float32, its density already changed; ``pixels`` the donor's
-    uint8 pixels with the same change.
+    pixels with the same change, empty for ``transmittance``, which needs none.
     """
 
     box: Box
@@ -62,13 +63,20 @@ def transmittance(
     bare = np.ones(plate.shape[:2], dtype=np.float32)
     for layer in layers:
         weight = layer.weight.astype(np.float32) / np.float32(FULL)
-        own = 1 + weight[..., None] * (layer.light - 1)
+        own = layer.light - 1
+        own *= weight[..., None]
+        own += 1
         below = light[layer.box.slices]
-        brightening = np.maximum(np.maximum(own, below), 1)
+        brightening = np.maximum(own, below)
+        np.maximum(brightening, 1, out=brightening)
         np.minimum(own, below, out=below)
         below *= brightening
         bare[layer.box.slices] *= 1 - weight
-    return plate * light + noise * bare[..., None]
+    light *= plate
+    grain = noise.astype(np.float32)
+    grain *= bare[..., None]
+    light += grain
+    return light
 
 
 def alpha(
@@ -104,7 +112,7 @@ def poisson(
     or lies on the canvas, or its stain would bleed in.
     """
     bare = plate + noise
-    image = bare.copy()
+    image = np.copy(bare)
     taken = np.zeros(plate.shape[:2], dtype=np.bool_)
     for layer in layers:
         window = layer.box.slices
@@ -126,19 +134,21 @@ BLENDS: dict[str, Blend] = {
 }
 
 
-def change_density(
-    light: NDArray[np.float32], density: tuple[float, float, float]
-) -> NDArray[np.float32]:
+def change_density(light: NDArray[np.float32], density: Density) -> NDArray[np.float32]:
     """Return ``light`` (h, w, 3) with the optical density of each channel multiplied.
 
     >>> change_density(np.full((1, 1, 3), 0.25, np.float32), (1.0, 2.0, 0.5)).tolist()
     [[[0.25, 0.0625, 0.5]]]
     """
-    changed = light.copy()
+    if density == UNCHANGED:
+        return light
+    steps = light * np.float32(_STEPS)
+    np.rint(steps, out=steps)
+    changed = np.copy(light)
     for channel, factor in enumerate(density):
         if factor != 1.0:
-            steps = np.rint(np.clip(light[..., channel], 0, _MAX_TRANSMITTANCE) * _STEPS)
-            changed[..., channel] = _powers(factor)[steps.astype(np.intp)]
+            places = steps[..., channel].astype(np.intp)
+            changed[..., channel] = _powers(factor).take(places, mode="clip")
     return changed
 
 

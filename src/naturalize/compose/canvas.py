@@ -39,7 +39,7 @@ class Canvas:
             return not any(_meet(box, other) for other in self.boxes)
         own = mask[inside(box, seen)]
         area = int(np.count_nonzero(own))
-        below = self.taken[seen.slices][own]
+        below = self.taken[seen.slices] * own
         overlap = int(np.count_nonzero(below))
         free_of_subject = not (below == SUBJECT).any()
         return area > 0 and free_of_subject and overlap <= recipe.overlap * area
@@ -54,7 +54,7 @@ class Canvas:
 
     def _mark(self, mask: NDArray[np.bool_], box: Box, what: int) -> None:
         seen = box.clipped(*self.shape)
-        self.taken[seen.slices][mask[inside(box, seen)]] = what
+        np.copyto(self.taken[seen.slices], np.uint8(what), where=mask[inside(box, seen)])
         self.boxes.append(box)
 
 

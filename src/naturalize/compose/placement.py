@@ -24,6 +24,7 @@ from naturalize.segment import Kind
 
 A = TypeVar("A", bound=np.generic)
 Tried = tuple[Kind, Placement | None]
+Pose = tuple[int, bool]
 _FITTED = 8
 """Cells drawn for a place, of which the one that fits it best is taken."""
 _STEP_PX, _STEPS = 4, 10
@@ -93,7 +94,8 @@ def _red_cells(drawing: _Drawing, plate: DonorRow) -> Iterator[Tried]:
 def _platelets(drawing: _Drawing, plate: DonorRow) -> Iterator[Tried]:
     recipe, bank = drawing.recipe, drawing.bank
     count = draw_count(recipe.platelets, bank.statistics.platelets, rng=drawing.rng)
-    return _scattered(drawing, "PLT", near(recipe, bank, "PLT", plate), count)
+    pool = near(recipe, bank, "PLT", plate) if count else ()
+    return _scattered(drawing, "PLT", pool, count)
 
 
 def _scattered(
@@ -140,7 +142,7 @@ def _fill(drawing: _Drawing, slot: Slot, left: list[CutoutRow]) -> Placement | N
     It is taken out of those ``left``, so that no cell is seen twice while others are not.
     """
     drawn = [left[i] for i in drawing.rng.permutation(len(left))[:_FITTED]]
-    poses = [_draw_pose(drawing) for _ in drawn]
+    poses = _draw_poses(drawing, len(drawn))
     rims = stock_of(drawing.bank).rims
     wide = [slot.grown(rims[row.id]) for row in drawn]
     shapes = [_turned(row, turns) for row, (turns, _) in zip(drawn, poses, strict=True)]
@@ -185,9 +187,14 @@ def _corners(drawing: _Drawing, row: CutoutRow, turns: int) -> list[tuple[int, i
     return [(t, e) for t, e in drawing.rng.integers(low, high, size=(recipe.attempts, 2)).tolist()]
 
 
-def _draw_pose(drawing: _Drawing) -> tuple[int, bool]:
-    turns, flip = drawing.rng.integers(0, [4, 2])
-    return (int(turns), bool(flip)) if drawing.recipe.turns else (0, False)
+def _draw_pose(drawing: _Drawing) -> Pose:
+    return _draw_poses(drawing, 1)[0]
+
+
+def _draw_poses(drawing: _Drawing, count: int) -> list[Pose]:
+    """Draw quarter turns and flips at once; the stream is that of one at a time."""
+    drawn = drawing.rng.integers(0, [4, 2], size=(count, 2)).tolist()
+    return [(turns, bool(flip)) if drawing.recipe.turns else (0, False) for turns, flip in drawn]
 
 
 def _turned(row: CutoutRow, turns: int) -> tuple[int, int]:

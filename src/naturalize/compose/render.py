@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,9 +13,10 @@ from naturalize.compose.blend import BLENDS, Layer, change_density
 from naturalize.compose.objects import label_map, visible, visible_box
 from naturalize.compose.recipe import Recipe
 from naturalize.compose.rim import keep_halo, soften_cuts
-from naturalize.compose.scene import Placement, Scene
+from naturalize.compose.scene import UNCHANGED, Density, Placement, Scene
 from naturalize.cutouts.bank import CutoutBank
-from naturalize.cutouts.cutout import FULL
+from naturalize.cutouts.cutout import FULL, Cutout
+from naturalize.geometry import Box
 from naturalize.images import Rgb, decode, encode_jpeg
 from naturalize.seeds import child
 
@@ -48,30 +50,39 @@ def render(scene: Scene, bank: CutoutBank, recipe: Recipe) -> Composite:
 def paint(scene: Scene, bank: CutoutBank, recipe: Recipe) -> tuple[Rgb, NDArray[np.uint16]]:
     """Return the pixels of a scene as they are before the final encode, and its label map."""
     plate = bank.plate(scene.plate)
-    canvas = plate.surface.evaluate(scene.height_px, scene.width_px)
-    rng = child(scene.noise_seed, "noise")
-    noise = plate.noise(scene.height_px, scene.width_px, rng=rng)
-    layers = [_layer(placement, bank, recipe, canvas.shape) for placement in scene.placements]
+    shape = scene.height_px, scene.width_px
+    canvas = plate.surface.evaluate_planes(Box(0, 0, *shape), *shape).transpose(1, 2, 0)
+    noise = plate.noise(*shape, rng=child(scene.noise_seed, "noise"))
+    layers = [_layer(placement, bank, recipe, shape) for placement in scene.placements]
     blended = BLENDS[recipe.blend](canvas, noise, layers)
-    pixels = np.rint(np.clip(blended, 0, 255)).astype(np.uint8)
+    np.clip(blended, 0, 255, out=blended)
+    planes = np.rint(blended, out=blended).astype(np.uint8).transpose(2, 0, 1)
     own = ((layer.box, layer.weight == FULL) for layer in layers)
-    return pixels, label_map(canvas.shape, own)
+    return np.asarray(cv2.merge(list(planes)), dtype=np.uint8), label_map(shape, own)
 
 
 def _layer(placement: Placement, bank: CutoutBank, recipe: Recipe, shape: tuple[int, ...]) -> Layer:
     """Return one object, oriented and changed, cut to what is visible."""
     cutout = bank.cutout(placement.cutout)
     light = change_density(cutout.transmittance(), placement.density)
-    own_plate = cutout.surface.evaluate_box(cutout.box, *cutout.donor_px)
-    unchanged = placement.density == (1.0, 1.0, 1.0)
-    pixels = cutout.pixels.astype(np.float32) if unchanged else own_plate * light
     weight = cutout.weight
+    pixels = np.zeros_like(light)
     if recipe.blend == "transmittance":
         weight = keep_halo(weight) if recipe.halo else weight
         light, weight = soften_cuts(light, weight) if recipe.soft_cuts else (light, weight)
+    else:
+        pixels = _pixels(cutout, light, placement.density)
     return Layer(
         box=visible_box(placement, weight.shape, shape),
         light=visible(placement, light, shape),
         pixels=visible(placement, pixels, shape),
         weight=visible(placement, weight, shape),
     )
+
+
+def _pixels(cutout: Cutout, light: NDArray[np.float32], density: Density) -> NDArray[np.float32]:
+    """Return the donor's pixels with the density of ``light``, its own values where unchanged."""
+    if density == UNCHANGED:
+        return cutout.pixels.astype(np.float32)
+    own_plate = cutout.surface.evaluate_planes(cutout.box, *cutout.donor_px)
+    return own_plate.transpose(1, 2, 0) * light

@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.compose.recipe import Recipe
+from naturalize.compose.scene import UNCHANGED, Density
 from naturalize.compose.stock import stock_of
 from naturalize.cutouts.bank import CutoutBank, CutoutRow, DonorRow
 from naturalize.errors import InputError
 from naturalize.segment import Kind
 
-Density = tuple[float, float, float]
 Look = NDArray[np.float64]
-UNCHANGED: Density = (1.0, 1.0, 1.0)
 _UNLIKE = 0.03
 """Difference in mean transmittance from which two images' red cells are stained unlike."""
 _CELLS = 40
@@ -120,7 +119,8 @@ def _alike(
     chosen = clear if clear.size else lit
     if look is not None and chosen.size > _CELLS:
         off = np.abs(stock.cell_looks[chosen] - look).max(axis=1)
-        chosen = chosen[np.argsort(off, kind="stable")[:_CELLS]]
+        nearest = np.flatnonzero(off <= np.partition(off, _CELLS)[_CELLS])
+        chosen = chosen[nearest[np.argsort(off[nearest], kind="stable")[:_CELLS]]]
     return tuple(rows[i] for i in chosen)
 
 

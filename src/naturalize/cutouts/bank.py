@@ -45,7 +45,6 @@ DONOR_COLUMNS = [
 TURNED_DOWN_COLUMNS = [
     "id", "kind", "reason", "detail", "sample_id", "top", "left", "height", "width", "outline",
 ]  # fmt: skip
-_OPEN_SHARDS = 64
 
 
 @dataclass(frozen=True)
@@ -184,7 +183,7 @@ class CutoutBank:
         row = self.by_id[cutout_id]
         donor = self.donor_by_id[row.sample_id]
         h, w = row.box.height, row.box.width
-        data = self._shard(row.shard)[row.offset : row.offset + h * w * 4]
+        data = self._bytes(row, h * w * 4)
         return Cutout(
             id=row.id,
             kind=row.kind,
@@ -200,21 +199,27 @@ class CutoutBank:
     def plate(self, sample_id: str) -> Plate:
         """Return the plate of one donor."""
         row = self.donor_by_id[sample_id]
-        data = self._shard(row.shard)[row.offset :][: row.tiles * TILE_PX * TILE_PX * 3]
+        data = self._bytes(row, row.tiles * TILE_PX * TILE_PX * 3)
         tiles = data.reshape(row.tiles, TILE_PX, TILE_PX, 3)
         return Plate(sample_id, row.surface, row.height_px, row.width_px, tiles)
 
-    def _shard(self, number: int) -> NDArray[np.uint8]:
-        """Return a mapped shard; a mapping holds a file open, so few are kept."""
-        if number not in self._open:
-            if len(self._open) >= _OPEN_SHARDS:
-                self._open.pop(next(iter(self._open)))
+    def _bytes(self, row: CutoutRow | DonorRow, count: int) -> NDArray[np.uint8]:
+        """Read what lies in a shard; none is kept open or mapped, so memory stays flat."""
+        path, start = self._shard(row.shard)
+        data = np.fromfile(path, np.uint8, count=count, offset=start + row.offset)
+        data.flags.writeable = False
+        return data
+
+    def _shard(self, number: int) -> tuple[str, int]:
+        """Return the file of a shard and where its bytes begin, behind the header."""
+        if number not in self._shards:
             path = shard_path(self.folder, number)
-            self._open[number] = np.load(path, mmap_mode="r", allow_pickle=False)
-        return self._open[number]
+            mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+            self._shards[number] = str(path), int(mapped.offset)
+        return self._shards[number]
 
     @cached_property
-    def _open(self) -> dict[int, NDArray[np.uint8]]:
+    def _shards(self) -> dict[int, tuple[str, int]]:
         return {}
 
     def _colours(self, rows: tuple[CutoutRow, ...]) -> NDArray[np.float64]:

@@ -44,8 +44,12 @@ class Cutout:
         return np.asarray(self.weight == FULL)
 
     def transmittance(self) -> NDArray[np.float32]:
-        """Return I / I0, float32 (h, w, 3): the share of the light the cell lets through."""
-        return transmittance(self.pixels, self.surface.evaluate_box(self.box, *self.donor_px))
+        """Return I / I0, float32 (h, w, 3): the share of the light the cell lets through.
+
+        In memory channel by channel, as everything is that composing computes.
+        """
+        planes = self.surface.evaluate_planes(self.box, *self.donor_px)
+        return transmittance(np.stack(cv2.split(self.pixels)), planes).transpose(1, 2, 0)
 
     def rgba(self) -> NDArray[np.uint8]:
         """Return the paper's hard cut, uint8 (h, w, 4): opaque on the object, else transparent."""
