@@ -53,7 +53,7 @@ def test_cutout_knows_the_light_the_cell_lets_through() -> None:
     (cutout,) = pieces.cutouts
     assert (cutout.kind, cutout.label, pieces.subject_kind) == ("WBC", "EO", "WBC")
     assert cutout.mask.sum() == pytest.approx(cell.area_px, rel=0.02)
-    assert cutout.transmittance()[cutout.mask] == pytest.approx(0.5, abs=0.02)
+    assert cutout.transmittance[cutout.mask] == pytest.approx(0.5, abs=0.02)
     assert (cutout.rgba()[..., 3].astype(bool) == cutout.mask).all()
     assert pieces.offset == (0.5, 0.5)
 

@@ -24,6 +24,8 @@ _TRIMS = 3
 _SEED_PIXELS = 15_000
 _EVERY = 3
 _COARSE = 8
+_STRIP = 128
+"""Rows computed at once: few enough for a processor's cache."""
 _PEAK_SHARE = 0.15
 _MIN_SLIDE_SHARE = 0.01
 _MIN_SLIDE_VALUE = 70
@@ -72,9 +74,14 @@ class PlateSurface:
         c, cy, cx, cyy, cxy, cxx = self.coefficients.T[:, :, None, None]
         along = (c + cx * x + cxx * x * x).astype(np.float32)
         across = (cy * y + cyy * y * y).astype(np.float32)
-        planes = along + across
-        planes += (cxy * y).astype(np.float32) * x.astype(np.float32)
-        return np.clip(planes, 1, 255, out=planes)
+        tilt, x = (cxy * y).astype(np.float32), x.astype(np.float32)
+        planes = np.empty((3, box.height, box.width), dtype=np.float32)
+        for top in range(0, box.height, _STRIP):
+            rows = np.s_[:, top : top + _STRIP]
+            strip = np.add(along, across[rows], out=planes[rows])
+            strip += tilt[rows] * x
+            np.clip(strip, 1, 255, out=strip)
+        return planes
 
     @lru_cache(maxsize=2)  # noqa: B019 -- two images' worth, and asked for twice in a row
     def interpolated(self, height_px: int, width_px: int) -> NDArray[np.float32]:

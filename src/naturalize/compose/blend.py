@@ -66,16 +66,15 @@ def transmittance(
         own = layer.light - 1
         own *= weight[..., None]
         own += 1
-        below = light[layer.box.slices]
+        below = np.copy(light[layer.box.slices])
         brightening = np.maximum(own, below)
         np.maximum(brightening, 1, out=brightening)
-        np.minimum(own, below, out=below)
-        below *= brightening
+        np.minimum(own, below, out=own)
+        np.multiply(own, brightening, out=light[layer.box.slices])
         bare[layer.box.slices] *= 1 - weight
     light *= plate
-    grain = noise.astype(np.float32)
-    grain *= bare[..., None]
-    light += grain
+    for channel in range(3):
+        light[..., channel] += noise[..., channel] * bare
     return light
 
 
@@ -143,12 +142,13 @@ def change_density(light: NDArray[np.float32], density: Density) -> NDArray[np.f
     if density == UNCHANGED:
         return light
     steps = light * np.float32(_STEPS)
-    np.rint(steps, out=steps)
-    changed = np.copy(light)
+    places = np.rint(steps, out=steps).astype(np.intp)
+    changed = np.empty_like(light)
     for channel, factor in enumerate(density):
-        if factor != 1.0:
-            places = steps[..., channel].astype(np.intp)
-            changed[..., channel] = _powers(factor).take(places, mode="clip")
+        if factor == 1.0:
+            changed[..., channel] = light[..., channel]
+        else:
+            _powers(factor).take(places[..., channel], out=changed[..., channel], mode="clip")
     return changed
 
 

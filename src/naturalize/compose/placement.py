@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -71,7 +71,7 @@ def draw_scene(recipe: Recipe, bank: CutoutBank, label: str, *, rng: np.random.G
 
 def orient(array: NDArray[A], turns: int, flip: bool) -> NDArray[A]:
     """Turn an array (h, w, ...) by quarter turns against the clock, then flip it left to right."""
-    turned = np.rot90(array, turns)
+    turned = np.rot90(array, turns) if turns else array
     return turned[:, ::-1] if flip else turned
 
 
@@ -99,7 +99,7 @@ def _platelets(drawing: _Drawing, plate: DonorRow) -> Iterator[Tried]:
 
 
 def _scattered(
-    drawing: _Drawing, kind: Kind, pool: tuple[CutoutRow, ...], count: int
+    drawing: _Drawing, kind: Kind, pool: Sequence[CutoutRow], count: int
 ) -> Iterator[Tried]:
     """Place ``count`` cutouts of a pool wherever there is room."""
     for _ in range(count if pool else 0):
@@ -141,15 +141,16 @@ def _fill(drawing: _Drawing, slot: Slot, left: list[CutoutRow]) -> Placement | N
 
     It is taken out of those ``left``, so that no cell is seen twice while others are not.
     """
-    drawn = [left[i] for i in drawing.rng.permutation(len(left))[:_FITTED]]
+    places = drawing.rng.permutation(len(left))[:_FITTED].tolist()
+    drawn = [left[i] for i in places]
     poses = _draw_poses(drawing, len(drawn))
-    rims = stock_of(drawing.bank).rims
-    wide = [slot.grown(rims[row.id]) for row in drawn]
+    known = stock_of(drawing.bank).rims
+    rims = [known[row.id] for row in drawn]
     shapes = [_turned(row, turns) for row, (turns, _) in zip(drawn, poses, strict=True)]
-    misfits = [place.misfit(*shape) for place, shape in zip(wide, shapes, strict=True)]
+    misfits = [slot.misfit(*shape, rim) for shape, rim in zip(shapes, rims, strict=True)]
     best = 0 if slot.is_cut else misfits.index(min(misfits))
-    left.remove(drawn[best])
-    top, first = wide[best].corner(*shapes[best])
+    del left[places[best]]
+    top, first = slot.grown(rims[best]).corner(*shapes[best])
     height_px, width_px = drawing.canvas.shape
     down = top + shapes[best][0] / 2 - height_px / 2
     right = first + shapes[best][1] / 2 - width_px / 2

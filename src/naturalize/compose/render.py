@@ -64,7 +64,7 @@ def paint(scene: Scene, bank: CutoutBank, recipe: Recipe) -> tuple[Rgb, NDArray[
 def _layer(placement: Placement, bank: CutoutBank, recipe: Recipe, shape: tuple[int, ...]) -> Layer:
     """Return one object, oriented and changed, cut to what is visible."""
     cutout = bank.cutout(placement.cutout)
-    light = change_density(cutout.transmittance(), placement.density)
+    light = change_density(cutout.transmittance, placement.density)
     weight = cutout.weight
     pixels = np.zeros_like(light)
     if recipe.blend == "transmittance":

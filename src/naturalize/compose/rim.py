@@ -66,7 +66,7 @@ def _faded(weight: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return weight
     beside = cv2.dilate(cut, _SQUARE, iterations=REACH_PX)
     wide = _sixteenfold_spread(_sixteenfold_spread(own))
-    return np.maximum(weight, _FADE[wide] * beside)
+    return np.asarray(np.maximum(weight, _FADE.take(wide) * beside))
 
 
 def _sixteenfold_spread(counts: NDArray[np.integer]) -> NDArray[np.int16]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,32 +25,46 @@ _LARGEST_CHANGE = 1.25
 
 
 @dataclass(frozen=True, eq=False)
+class Pool(Sequence[CutoutRow]):
+    """The rows of a bank ``chosen`` by their numbers; looked up one by one, as few are drawn."""
+
+    rows: tuple[CutoutRow, ...]
+    chosen: NDArray[np.intp]
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def __getitem__(self, number: Any) -> Any:
+        return self.rows[self.chosen[number]]
+
+
+@dataclass(frozen=True, eq=False)
 class Stain:
     """The red cells a composite may show, and how each donor's density is changed.
 
-    ``image`` multiplies the density of every cell; what comes from a donor known to ``looks`` is
-    brought to the look ``wanted``, where there is one; a cell varies by ``cell`` more (share, 0 for
-    not at all), ``channel`` each channel.
+    ``image`` multiplies the density of every cell; what comes from a donor known to ``densities``
+    is brought to the one ``wanted``, where there is one; a cell varies by ``cell`` more (share, 0
+    for not at all), ``channel`` each channel.
     """
 
-    red_cells: tuple[CutoutRow, ...]
+    red_cells: Pool
     rng: np.random.Generator
     cell: float
     channel: float = 0.0
     image: Density = UNCHANGED
-    wanted: Look | None = None
-    looks: Mapping[str, Look] = field(default_factory=dict)
+    wanted: Density | None = None
+    densities: Mapping[str, Density] = field(default_factory=dict)
 
     def density(self, sample_id: str) -> Density:
         """Draw the factors on the optical density of one cell of that donor."""
-        look = self.looks.get(sample_id)
+        own = self.densities.get(sample_id)
         matched = UNCHANGED
-        if self.wanted is not None and look is not None:
-            matched = _matching(self.wanted, look)
+        if self.wanted is not None and own is not None:
+            matched = _matching(self.wanted, own)
         whole, *channels = self.rng.uniform(-1, 1, 4)
-        own = [(1 + self.cell * whole) * (1 + self.channel * c) for c in channels]
+        varied = [(1 + self.cell * whole) * (1 + self.channel * c) for c in channels]
         r, g, b = (
-            round(float(i * m * o), 3) for i, m, o in zip(self.image, matched, own, strict=True)
+            round(float(i * m * v), 3) for i, m, v in zip(self.image, matched, varied, strict=True)
         )
         return r, g, b
 
@@ -92,15 +107,16 @@ def draw_stain(
         return Stain(cells, rng, share.density, share.density_per_channel)
     stock = stock_of(bank)
     image = _draw_density(share.density, share.density_per_channel, rng=rng)
-    look = stock.looks.get(plate.sample_id, stock.looks.get(subject.sample_id))
-    cells = _alike(recipe, bank, plate, look)
-    return Stain(cells, rng, share.density_per_cell, 0.0, image, look, stock.looks)
+    known = next((r.sample_id for r in (plate, subject) if r.sample_id in stock.looks), "")
+    cells = _alike(recipe, bank, plate, stock.looks.get(known))
+    wanted = stock.densities.get(known)
+    return Stain(cells, rng, share.density_per_cell, 0.0, image, wanted, stock.densities)
 
 
-def near(recipe: Recipe, bank: CutoutBank, kind: Kind, plate: DonorRow) -> tuple[CutoutRow, ...]:
+def near(recipe: Recipe, bank: CutoutBank, kind: Kind, plate: DonorRow) -> Pool:
     """Return bystanders whose donors are lit like the plate."""
     rows, _ = bank.bystanders[kind]
-    return tuple(rows[i] for i in _lit_like(recipe, bank, kind, plate))
+    return Pool(rows, _lit_like(recipe, bank, kind, plate))
 
 
 def _lit_like(recipe: Recipe, bank: CutoutBank, kind: Kind, plate: DonorRow) -> NDArray[np.intp]:
@@ -109,26 +125,23 @@ def _lit_like(recipe: Recipe, bank: CutoutBank, kind: Kind, plate: DonorRow) -> 
     return np.flatnonzero(off <= recipe.plate_tolerance)
 
 
-def _alike(
-    recipe: Recipe, bank: CutoutBank, plate: DonorRow, look: Look | None
-) -> tuple[CutoutRow, ...]:
+def _alike(recipe: Recipe, bank: CutoutBank, plate: DonorRow, look: Look | None) -> Pool:
     """Return the red cells with a clear rim whose donors' look is nearest to ``look``."""
     stock, (rows, _) = stock_of(bank), bank.bystanders["RBC"]
     lit = _lit_like(recipe, bank, "RBC", plate)
     clear = lit[stock.cells_clear[lit]]
     chosen = clear if clear.size else lit
     if look is not None and chosen.size > _CELLS:
-        off = np.abs(stock.cell_looks[chosen] - look).max(axis=1)
+        off = np.abs(stock.cell_looks - look).max(axis=1)[chosen]
         nearest = np.flatnonzero(off <= np.partition(off, _CELLS)[_CELLS])
         chosen = chosen[nearest[np.argsort(off[nearest], kind="stable")[:_CELLS]]]
-    return tuple(rows[i] for i in chosen)
+    return Pool(rows, chosen)
 
 
-def _matching(wanted: Look, look: Look) -> Density:
+def _matching(wanted: Density, own: Density) -> Density:
     """Return the factors that bring the density of a donor's red cells to the wanted one."""
-    density, own = (-np.log(np.clip(light, 0.02, 0.98)) for light in (wanted[:3], look[:3]))
-    factors = np.clip(density / own, 1 / _LARGEST_CHANGE, _LARGEST_CHANGE)
-    r, g, b = (float(factor) for factor in factors)
+    factors = (w / o for w, o in zip(wanted, own, strict=True))
+    r, g, b = (min(max(factor, 1 / _LARGEST_CHANGE), _LARGEST_CHANGE) for factor in factors)
     return r, g, b
 
 

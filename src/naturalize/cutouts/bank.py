@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +45,8 @@ DONOR_COLUMNS = [
 TURNED_DOWN_COLUMNS = [
     "id", "kind", "reason", "detail", "sample_id", "top", "left", "height", "width", "outline",
 ]  # fmt: skip
+_KEPT = 256
+"""Cutouts kept in memory: those of a scene, drawn first and painted next, and a small bank's."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ class CutoutBank:
     @cached_property
     def plate_colours(self) -> NDArray[np.float64]:
         """Colour at the centre of each of :attr:`plates`, float64 (n, 3)."""
-        return np.array([row.surface.coefficients[:, 0] for row in self.plates]).reshape(-1, 3)
+        return _colours(self.plates)
 
     @cached_property
     def bystanders(self) -> dict[Kind, tuple[tuple[CutoutRow, ...], NDArray[np.float64]]]:
@@ -151,7 +153,7 @@ class CutoutBank:
         found: dict[Kind, tuple[tuple[CutoutRow, ...], NDArray[np.float64]]] = {}
         for kind in ("RBC", "PLT"):
             rows = tuple(row for row in self.rows if row.kind == kind and not row.label)
-            found[kind] = rows, self._colours(rows)
+            found[kind] = rows, _colours([self.donor_by_id[row.sample_id] for row in rows])
         return found
 
     def subjects(self, label: str) -> tuple[CutoutRow, ...]:
@@ -178,6 +180,7 @@ class CutoutBank:
             rows_of.setdefault(row.sample_id, []).append(row)
         return rows_of
 
+    @lru_cache(maxsize=_KEPT)  # noqa: B019 -- a bank lives as long as its process
     def cutout(self, cutout_id: str) -> Cutout:
         """Return one cutout with its pixels."""
         row = self.by_id[cutout_id]
@@ -222,10 +225,11 @@ class CutoutBank:
     def _shards(self) -> dict[int, tuple[str, int]]:
         return {}
 
-    def _colours(self, rows: tuple[CutoutRow, ...]) -> NDArray[np.float64]:
-        by_id = self.donor_by_id
-        colours = [by_id[row.sample_id].surface.coefficients[:, 0] for row in rows]
-        return np.array(colours, dtype=np.float64).reshape(-1, 3)
+
+def _colours(donors: Sequence[DonorRow]) -> NDArray[np.float64]:
+    """Return (n, 3), each channel in one piece, as it is compared."""
+    colours = np.array([row.surface.coefficients[:, 0] for row in donors], dtype=np.float64)
+    return np.asfortranarray(colours.reshape(-1, 3))
 
 
 def shard_path(folder: Path, number: int) -> Path:

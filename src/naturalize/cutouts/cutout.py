@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -38,18 +39,24 @@ class Cutout:
     surface: PlateSurface
     donor_px: tuple[int, int]
 
-    @property
+    @cached_property
     def mask(self) -> NDArray[np.bool_]:
         """The object's own pixels, bool (h, w)."""
-        return np.asarray(self.weight == FULL)
+        own = np.asarray(self.weight == FULL)
+        own.flags.writeable = False
+        return own
 
+    @cached_property
     def transmittance(self) -> NDArray[np.float32]:
-        """Return I / I0, float32 (h, w, 3): the share of the light the cell lets through.
+        """I / I0, float32 (h, w, 3): the share of the light the cell lets through.
 
         In memory channel by channel, as everything is that composing computes.
         """
         planes = self.surface.evaluate_planes(self.box, *self.donor_px)
-        return transmittance(np.stack(cv2.split(self.pixels)), planes).transpose(1, 2, 0)
+        pixels = np.ascontiguousarray(self.pixels.transpose(2, 0, 1))
+        light = transmittance(pixels, planes).transpose(1, 2, 0)
+        light.flags.writeable = False
+        return light
 
     def rgba(self) -> NDArray[np.uint8]:
         """Return the paper's hard cut, uint8 (h, w, 4): opaque on the object, else transparent."""

@@ -46,7 +46,7 @@ class Plate:
         tile, turns, flip = rng.integers(0, [len(self.tiles), 4, 2], size=(rows * columns, 3)).T
         laid = self._posed[turns, flip, tile].reshape(rows, columns, 3, TILE_PX, TILE_PX)
         planes = laid.transpose(2, 0, 3, 1, 4).reshape(3, rows * TILE_PX, columns * TILE_PX)
-        return planes[:, :height_px, :width_px].transpose(1, 2, 0)
+        return np.asarray(planes[:, :height_px, :width_px].transpose(1, 2, 0))
 
     @cached_property
     def _posed(self) -> NDArray[np.int8]:
