@@ -177,7 +177,7 @@ def _place(
     return None
 
 
-def _corners(drawing: _Drawing, row: CutoutRow, turns: int) -> list[tuple[int, int]]:
+def _corners(drawing: _Drawing, row: CutoutRow, turns: int) -> Iterator[tuple[int, int]]:
     """Draw places (top, left) to try, anywhere on the canvas."""
     recipe = drawing.recipe
     (height_px, width_px), (h, w) = drawing.canvas.shape, _turned(row, turns)
@@ -185,7 +185,8 @@ def _corners(drawing: _Drawing, row: CutoutRow, turns: int) -> list[tuple[int, i
         low, high = (-h // 2, -w // 2), (height_px - h // 2, width_px - w // 2)
     else:
         low, high = (0, 0), (max(1, height_px - h + 1), max(1, width_px - w + 1))
-    return [(t, e) for t, e in drawing.rng.integers(low, high, size=(recipe.attempts, 2)).tolist()]
+    tops, lefts = drawing.rng.integers(low, high, size=(recipe.attempts, 2)).T.tolist()
+    return zip(tops, lefts, strict=True)
 
 
 def _draw_pose(drawing: _Drawing) -> Pose:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,9 @@ class Pool(Sequence[CutoutRow]):
 
     def __getitem__(self, number: Any) -> Any:
         return self.rows[self.chosen[number]]
+
+    def __iter__(self) -> Iterator[CutoutRow]:
+        return map(self.rows.__getitem__, self.chosen.tolist())
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +91,7 @@ def draw_plate(
     if recipe.stain == "one":
         stock = stock_of(bank)
         look = stock.looks.get(subject.sample_id, np.full(5, np.nan))
-        unlike = np.abs(stock.plate_looks[lit] - look)[:, :3].max(axis=1) > _UNLIKE
+        unlike = np.abs(stock.plate_looks[:, :3] - look[:3]).max(axis=1)[lit] > _UNLIKE
         lit = lit if unlike.all() else lit[~unlike]
     return bank.plates[int(rng.choice(lit))]
 
@@ -108,7 +112,8 @@ def draw_stain(
     stock = stock_of(bank)
     image = _draw_density(share.density, share.density_per_channel, rng=rng)
     known = next((r.sample_id for r in (plate, subject) if r.sample_id in stock.looks), "")
-    cells = _alike(recipe, bank, plate, stock.looks.get(known))
+    on = bank, recipe.plate_tolerance, plate.sample_id
+    cells = _alike(*on, known) if known else _clear(*on)
     wanted = stock.densities.get(known)
     return Stain(cells, rng, share.density_per_cell, 0.0, image, wanted, stock.densities)
 
@@ -116,26 +121,33 @@ def draw_stain(
 def near(recipe: Recipe, bank: CutoutBank, kind: Kind, plate: DonorRow) -> Pool:
     """Return bystanders whose donors are lit like the plate."""
     rows, _ = bank.bystanders[kind]
-    return Pool(rows, _lit_like(recipe, bank, kind, plate))
+    return Pool(rows, _lit_like(bank, recipe.plate_tolerance, kind, plate))
 
 
-def _lit_like(recipe: Recipe, bank: CutoutBank, kind: Kind, plate: DonorRow) -> NDArray[np.intp]:
+def _lit_like(bank: CutoutBank, tolerance: float, kind: Kind, plate: DonorRow) -> NDArray[np.intp]:
     _, colours = bank.bystanders[kind]
     off = np.abs(colours - plate.surface.coefficients[:, 0]).max(axis=1, initial=0.0)
-    return np.flatnonzero(off <= recipe.plate_tolerance)
+    return np.flatnonzero(off <= tolerance)
 
 
-def _alike(recipe: Recipe, bank: CutoutBank, plate: DonorRow, look: Look | None) -> Pool:
-    """Return the red cells with a clear rim whose donors' look is nearest to ``look``."""
-    stock, (rows, _) = stock_of(bank), bank.bystanders["RBC"]
-    lit = _lit_like(recipe, bank, "RBC", plate)
-    clear = lit[stock.cells_clear[lit]]
-    chosen = clear if clear.size else lit
-    if look is not None and chosen.size > _CELLS:
-        off = np.abs(stock.cell_looks - look).max(axis=1)[chosen]
-        nearest = np.flatnonzero(off <= np.partition(off, _CELLS)[_CELLS])
-        chosen = chosen[nearest[np.argsort(off[nearest], kind="stable")[:_CELLS]]]
-    return Pool(rows, chosen)
+def _clear(bank: CutoutBank, tolerance: float, plate: str) -> Pool:
+    """Return the red cells lit like the plate, those with a clear rim where there are any."""
+    rows, _ = bank.bystanders["RBC"]
+    lit = _lit_like(bank, tolerance, "RBC", bank.donor_by_id[plate])
+    clear = lit[stock_of(bank).cells_clear[lit]]
+    return Pool(rows, clear if clear.size else lit)
+
+
+@lru_cache(maxsize=16_384)
+def _alike(bank: CutoutBank, tolerance: float, plate: str, known: str) -> Pool:
+    """Return those of :func:`_clear` whose donors' look is nearest to that of ``known``."""
+    clear, stock = _clear(bank, tolerance, plate), stock_of(bank)
+    if len(clear) <= _CELLS:
+        return clear
+    off = np.abs(stock.cell_looks - stock.looks[known]).max(axis=1)[clear.chosen]
+    nearest = np.flatnonzero(off <= np.partition(off, _CELLS)[_CELLS])
+    order = np.argsort(off[nearest], kind="stable")[:_CELLS]
+    return Pool(clear.rows, clear.chosen[nearest[order]])
 
 
 def _matching(wanted: Density, own: Density) -> Density:
