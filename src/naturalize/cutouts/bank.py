@@ -45,7 +45,7 @@ DONOR_COLUMNS = [
 TURNED_DOWN_COLUMNS = [
     "id", "kind", "reason", "detail", "sample_id", "top", "left", "height", "width", "outline",
 ]  # fmt: skip
-_KEPT = 256
+_KEPT = 512
 """Cutouts kept in memory: those of a scene, drawn first and painted next, and a small bank's."""
 
 
