@@ -69,8 +69,8 @@ class PlateSurface:
 
         Only sums and products of single elements are used, so every machine gives the same values.
         """
-        y = _centred(np.arange(box.top, box.bottom), height_px)[:, None]
-        x = _centred(np.arange(box.left, box.right), width_px)
+        y = _all_centred(box.top, box.bottom, height_px)[:, None]
+        x = _all_centred(box.left, box.right, width_px)
         c, cy, cx, cyy, cxy, cxx = self.coefficients.T[:, :, None, None]
         along = (c + cx * x + cxx * x * x).astype(np.float32)
         across = (cy * y + cyy * y * y).astype(np.float32)
@@ -179,6 +179,11 @@ def optical_density(rgb: Rgb, plate_rgb: NDArray[np.float32]) -> NDArray[np.floa
 def _centred(index: NDArray[np.int64], length: int) -> NDArray[np.float64]:
     """Scale pixel indices so that the canvas of ``length`` pixels spans [-1, 1]."""
     return (2.0 * index + 1.0 - length) / max(length, 1)
+
+
+def _all_centred(start: int, stop: int, length: int) -> NDArray[np.float64]:
+    """Return :func:`_centred` of all whole numbers from ``start`` to before ``stop``."""
+    return np.arange(2 * start + 1 - length, 2 * stop + 1 - length, 2) / max(length, 1)
 
 
 def _slide_seed(smooth: Rgb) -> NDArray[np.bool_] | None:

@@ -17,10 +17,6 @@ REACH_PX = 2
 _GAIN = 1.6
 """Brings the first pixel outside a straight edge to half the object's weight."""
 _SQUARE = np.ones((3, 3), np.uint8)
-_BINOMIAL = np.array([1, 2, 1], np.float32)
-_SPREAD = np.arange(257, dtype=np.float32) / 256
-_FADE = np.rint(np.minimum(_GAIN * _SPREAD, 1) * (FULL - 1)).astype(np.uint8)
-"""Weight of a pixel by 256 times the share of its surroundings that are the object's own."""
 _MISSING = FULL - 1 - np.arange(FULL)
 _FIRM = np.array([*(FULL - 1 - _MISSING * _MISSING // (FULL - 1)), FULL], np.uint8)
 """Weight of a pixel of a firm rim by its weight of old."""
@@ -43,37 +39,25 @@ def soften_cuts(
     There the object's own light is carried on outwards, so nothing of the neighbour comes along.
     Its own pixels and its undisturbed rim stay as they are.
     """
-    fade = _faded(weight)
-    rows, columns = (np.flatnonzero((fade > weight).any(axis=axis)) for axis in (1, 0))
-    if not rows.size:
+    own = (weight == FULL).view(np.uint8)
+    cut = ((cv2.dilate(own, _SQUARE) > own) & (weight < FULL // 2)).view(np.uint8)
+    left, top, width, height = cv2.boundingRect(cut)
+    if not width:
         return light, weight
-    zone = tuple(slice(max(0, at[0] - REACH_PX), at[-1] + REACH_PX + 1) for at in (rows, columns))
-    own = (weight[zone] == FULL).astype(np.float32)
-    softened = (fade[zone] > weight[zone])[..., None]
-    wide = np.maximum(_spread(_spread(own)), 1e-6)[..., None]
-    carried = _spread(_spread(own[..., None] * light[zone])) / wide
-    changed = np.copy(light)
-    np.copyto(changed[zone], carried, where=softened)
-    return changed, fade
-
-
-def _faded(weight: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the weight with the pixels beside a cut edge raised to what fades from it."""
-    own = (weight == FULL).astype(np.uint8)
-    near = cv2.dilate(own, _SQUARE) > own
-    cut = (near & (weight < FULL // 2)).astype(np.uint8)
-    if not cut.any():
-        return weight
-    beside = cv2.dilate(cut, _SQUARE, iterations=REACH_PX)
-    wide = _sixteenfold_spread(_sixteenfold_spread(own))
-    return np.asarray(np.maximum(weight, _FADE.take(wide) * beside))
-
-
-def _sixteenfold_spread(counts: NDArray[np.integer]) -> NDArray[np.int16]:
-    """Return 16 times what :func:`_spread` gives, in whole numbers."""
-    border = cv2.BORDER_CONSTANT
-    spread = cv2.sepFilter2D(counts, cv2.CV_16S, _BINOMIAL, _BINOMIAL, borderType=border)
-    return np.asarray(spread, dtype=np.int16)
+    reach = 2 * REACH_PX
+    zone = np.s_[
+        max(0, top - reach) : top + height + reach, max(0, left - reach) : left + width + reach
+    ]
+    near = own[zone].astype(np.float32)
+    wide = _spread(_spread(near))
+    fade = np.rint(np.minimum(_GAIN * wide, 1) * (FULL - 1)).astype(np.uint8)
+    beside = cv2.dilate(cut[zone], _SQUARE, iterations=REACH_PX) > 0
+    softened = beside & (fade > weight[zone])
+    carried = _spread(_spread(near[..., None] * light[zone])) / np.maximum(wide, 1e-6)[..., None]
+    changed, faded = np.copy(light), np.copy(weight)
+    np.copyto(changed[zone], carried, where=softened[..., None])
+    np.copyto(faded[zone], fade, where=softened)
+    return changed, faded
 
 
 def _spread(values: NDArray[np.float32]) -> NDArray[np.float32]:
