@@ -14,7 +14,7 @@ through a table of whole numbers, so that every machine renders the same pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -38,7 +38,7 @@ class Layer:
     """One oriented object: visible ``box`` on the canvas, ``light`` (h, w, 3), ``weight`` (h, w).
 
     ``light`` is the transmittance, float32, its density already changed; ``pixels`` the donor's
-    pixels with the same change, empty for ``transmittance``, which needs none.
+    pixels with the same change (``light`` again for ``transmittance``, which looks at none).
     """
 
     box: Box
@@ -47,11 +47,11 @@ class Layer:
     weight: NDArray[np.uint8]
 
 
-Blend = Callable[[NDArray[np.float32], NDArray[np.int8], Sequence[Layer]], NDArray[np.float32]]
+Blend = Callable[[NDArray[np.float32], NDArray[np.int8], Iterable[Layer]], NDArray[np.float32]]
 
 
 def transmittance(
-    plate: NDArray[np.float32], noise: NDArray[np.int8], layers: Sequence[Layer]
+    plate: NDArray[np.float32], noise: NDArray[np.int8], layers: Iterable[Layer]
 ) -> NDArray[np.float32]:
     """Return plate times the light of all objects, noise only where no object lies.
 
@@ -79,7 +79,7 @@ def transmittance(
 
 
 def alpha(
-    plate: NDArray[np.float32], noise: NDArray[np.int8], layers: Sequence[Layer]
+    plate: NDArray[np.float32], noise: NDArray[np.int8], layers: Iterable[Layer]
 ) -> NDArray[np.float32]:
     """Return the paper's hard cut, float32 (H, W, 3): donor pixels replace the plate's."""
     image = plate + noise
@@ -90,7 +90,7 @@ def alpha(
 
 
 def feather(
-    plate: NDArray[np.float32], noise: NDArray[np.int8], layers: Sequence[Layer]
+    plate: NDArray[np.float32], noise: NDArray[np.int8], layers: Iterable[Layer]
 ) -> NDArray[np.float32]:
     """Return the paper's cut with a soft rim, float32 (H, W, 3): donor pixels mixed by weight."""
     image = plate + noise
@@ -102,7 +102,7 @@ def feather(
 
 
 def poisson(
-    plate: NDArray[np.float32], noise: NDArray[np.int8], layers: Sequence[Layer]
+    plate: NDArray[np.float32], noise: NDArray[np.int8], layers: Iterable[Layer]
 ) -> NDArray[np.float32]:
     """Return a seamless paste, float32 (H, W, 3): the donor's gradients, the slide at the rim.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.compose.blend import BLENDS, Layer, change_density
-from naturalize.compose.objects import label_map, visible, visible_box
+from naturalize.compose.objects import Part, label_map, visible, visible_box
 from naturalize.compose.recipe import Recipe
 from naturalize.compose.rim import keep_halo, soften_cuts
 from naturalize.compose.scene import UNCHANGED, Density, Placement, Scene
@@ -53,12 +54,19 @@ def paint(scene: Scene, bank: CutoutBank, recipe: Recipe) -> tuple[Rgb, NDArray[
     shape = scene.height_px, scene.width_px
     canvas = plate.surface.evaluate_planes(Box(0, 0, *shape), *shape).transpose(1, 2, 0)
     noise = plate.noise(*shape, rng=child(scene.noise_seed, "noise"))
-    layers = [_layer(placement, bank, recipe, shape) for placement in scene.placements]
-    blended = BLENDS[recipe.blend](canvas, noise, layers)
+    parts: list[Part] = []
+    layers = (_layer(placement, bank, recipe, shape) for placement in scene.placements)
+    blended = BLENDS[recipe.blend](canvas, noise, _noted(layers, parts))
     np.clip(blended, 0, 255, out=blended)
     planes = np.rint(blended, out=blended).astype(np.uint8).transpose(2, 0, 1)
-    own = ((layer.box, layer.weight == FULL) for layer in layers)
-    return np.asarray(cv2.merge(list(planes)), dtype=np.uint8), label_map(shape, own)
+    return np.asarray(cv2.merge(list(planes)), dtype=np.uint8), label_map(shape, parts)
+
+
+def _noted(layers: Iterable[Layer], parts: list[Part]) -> Iterator[Layer]:
+    """Yield each layer, its own pixels noted; one at a time, so that a small memory stays fast."""
+    for layer in layers:
+        parts.append((layer.box, layer.weight == FULL))
+        yield layer
 
 
 def _layer(placement: Placement, bank: CutoutBank, recipe: Recipe, shape: tuple[int, ...]) -> Layer:
@@ -66,7 +74,7 @@ def _layer(placement: Placement, bank: CutoutBank, recipe: Recipe, shape: tuple[
     cutout = bank.cutout(placement.cutout)
     light = change_density(cutout.transmittance, placement.density)
     weight = cutout.weight
-    pixels = np.zeros_like(light)
+    pixels = light
     if recipe.blend == "transmittance":
         weight = keep_halo(weight) if recipe.halo else weight
         light, weight = soften_cuts(light, weight) if recipe.soft_cuts else (light, weight)
