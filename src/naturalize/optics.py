@@ -159,7 +159,9 @@ def transmittance(rgb: Rgb, plate_rgb: NDArray[np.float32]) -> NDArray[np.float3
     >>> transmittance(np.uint8([[[50, 100, 200]]]), np.full((1, 1, 3), 200, np.float32)).tolist()
     [[[0.25, 0.5, 1.0]]]
     """
-    return np.asarray(rgb.astype(np.float32) / np.maximum(plate_rgb, 1), dtype=np.float32)
+    light = rgb.astype(np.float32)
+    light /= np.maximum(plate_rgb, 1)
+    return light
 
 
 def optical_density(rgb: Rgb, plate_rgb: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -141,14 +141,14 @@ def change_density(light: NDArray[np.float32], density: Density) -> NDArray[np.f
     """
     if density == UNCHANGED:
         return light
-    steps = light * np.float32(_STEPS)
-    places = np.rint(steps, out=steps).astype(np.intp)
     changed = np.empty_like(light)
     for channel, factor in enumerate(density):
         if factor == 1.0:
             changed[..., channel] = light[..., channel]
-        else:
-            _powers(factor).take(places[..., channel], out=changed[..., channel], mode="clip")
+            continue
+        steps = light[..., channel] * np.float32(_STEPS)
+        places = np.rint(steps, out=steps).astype(np.intp)
+        _powers(factor).take(places, out=changed[..., channel], mode="clip")
     return changed
 
 
