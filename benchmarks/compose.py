@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import tempfile
 from pathlib import Path
@@ -88,13 +89,15 @@ def about_bank(bank: Artefact) -> dict[str, Any]:
     return {"id": bank.id[:16], "cutouts": len(loaded.rows), "plates": len(loaded.plates)}
 
 
-def about_machine() -> dict[str, str]:
-    """Return what was measured on."""
+def about_machine() -> dict[str, Any]:
+    """Return what was measured on, and how many processes wanted it (mean of a minute)."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return {
         "cpu": models[0] if models else platform.processor(),
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
         "naturalize": __version__,
         "numpy": np.__version__,

@@ -12,6 +12,8 @@ STEPS = {
     "encode": "final JPEG encode alone",
     "decode": "decode alone",
     "whole": "**whole composite: all of the above**",
+    "opencv encode": "the same encode by OpenCV",
+    "opencv decode": "the same decode by OpenCV",
     "pillow in memory": "plain Pillow, cutouts in memory, no JPEG",
     "pillow from files": "plain Pillow, each cutout opened from its PNG, no JPEG",
 }
@@ -26,7 +28,9 @@ def page(found: Mapping[str, Any]) -> str:
         "rounds in `speed.json`. Milliseconds of processor time an image, one core, best round; "
         "each round makes composites never made before, so what a cache holds is what it would "
         "hold in training. *Plain Pillow* is the paper's Algorithm 1: eight red cells and a "
-        "leukocyte pasted by bounding box on a plate of one colour.",
+        "leukocyte pasted by bounding box on a plate of one colour. Where the "
+        "load is above one, others used the machine too: a quiet one is faster, and what two "
+        "processes gain cannot be told.",
     ]
     for name, bank in found.items():
         lines += ["", f"## {name}", "", _about(bank)]
@@ -44,7 +48,8 @@ def _about(bank: Mapping[str, Any]) -> str:
     return (
         f"{held['cutouts']:,} cutouts and {held['plates']:,} plates. {machine['cpu']}; Python "
         f"{machine['python']}, NumPy {machine['numpy']}, Pillow {machine['pillow']} with "
-        f"libjpeg-turbo {machine['libjpeg-turbo']}."
+        f"libjpeg-turbo {machine['libjpeg-turbo']}; load {machine['load']} on "
+        f"{machine['cores']} cores."
     )
 
 
@@ -65,8 +70,14 @@ def _steps(recipe: str, steps: Mapping[str, Any]) -> list[str]:
         f"times its own JPEG encode and decode, {ms['whole'] / ms['encode']:.1f} times the encode "
         f"alone; without JPEG, {before / ms['pillow in memory']:.1f} times plain Pillow with "
         f"cutouts in memory and {before / ms['pillow from files']:.1f} times Pillow that opens "
-        "them from files.",
+        f"them from files. OpenCV's codec gives {_sameness(steps)}.",
     ]
+
+
+def _sameness(steps: Mapping[str, Any]) -> str:
+    if steps["opencv_differs"]:
+        return "other bytes or pixels"
+    return "the same bytes and pixels here; composing does not rest on two libraries agreeing"
 
 
 def _workers(workers: Mapping[str, Any]) -> str:

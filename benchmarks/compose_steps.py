@@ -15,11 +15,11 @@ import numpy as np
 from compose_pillow import Algorithm1, Reopened
 from naturalize.artefact import open_artefact
 from naturalize.compose.placement import draw_scene
-from naturalize.compose.recipe import Recipe, load_recipe
+from naturalize.compose.recipe import Encode, Recipe, load_recipe
 from naturalize.compose.render import paint, render
 from naturalize.compose.scene import Scene
 from naturalize.cutouts.bank import CutoutBank
-from naturalize.images import decode, encode_jpeg
+from naturalize.images import Rgb, decode, encode_jpeg
 from naturalize.seeds import child
 
 WARM_UP = 10
@@ -63,6 +63,7 @@ def time_steps(folder: Path, name: str, images: int, rounds: int) -> dict[str, A
         "images": images,
         "objects": round(float(np.mean([len(scene.placements) for scene in seen])), 2),
         "pixels": round(float(np.mean([s.height_px * s.width_px for s in seen]))),
+        "opencv_differs": any(taken.pop("opencv differs", [])),
         "ms": {step: round(min(found), 3) for step, found in taken.items()},
         "rounds_ms": {step: [round(ms, 3) for ms in found] for step, found in taken.items()},
     }
@@ -86,10 +87,29 @@ def _round(
 
     yield "encode", timed(encoded, images)
     yield "decode", timed(lambda i: decode(jpegs[i]), images)
+    if encode.chroma == "4:4:4":
+        others: list[bytes] = []
+        yield "opencv encode", timed(lambda i: others.append(by_opencv(made[i], encode)), images)
+        yield "opencv decode", timed(lambda i: from_opencv(jpegs[i]), images)
+        agree = others == jpegs and all((from_opencv(j) == decode(j)).all() for j in jpegs)
+        yield "opencv differs", float(not agree)
     yield "whole", timed(lambda i: online.whole(), images)
     in_memory, reopened = rivals
     yield "pillow in memory", timed(lambda i: in_memory.compose(), images)
     yield "pillow from files", timed(lambda i: reopened.compose(), images)
+
+
+def by_opencv(rgb: Rgb, encode: Encode) -> bytes:
+    """Encode as :func:`encode_jpeg` does, by OpenCV's copy of libjpeg-turbo."""
+    how = [cv2.IMWRITE_JPEG_QUALITY, encode.quality]
+    how += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    return bytes(cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), how)[1])
+
+
+def from_opencv(jpeg: bytes) -> Rgb:
+    """Decode by OpenCV."""
+    bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
 def timed(work: Callable[[int], object], images: int) -> float:
