@@ -208,6 +208,21 @@ def test_plate_noise_is_the_images_own() -> None:
     assert (noise == again).all()
 
 
+def test_noise_is_tiles_laid_row_by_row_each_turned_and_flipped() -> None:
+    tiles = np.random.default_rng(0).integers(100, 156, (5, TILE_PX, TILE_PX, 3), dtype=np.uint8)
+    plate = Plate("a.jpg", flat(), 120, 120, tiles)
+    noise = plate.noise(50, 70, rng=np.random.default_rng(7))
+    drawn = iter(np.random.default_rng(7).integers(0, [5, 4, 2], size=(9, 3)))
+    whole = np.zeros((72, 72, 3), np.int8)
+    for top in range(0, 72, TILE_PX):
+        for left in range(0, 72, TILE_PX):
+            tile, turns, flip = next(drawn)
+            square = np.rot90(tiles[tile].astype(int) - 128, turns)
+            square = np.fliplr(square) if flip else square
+            whole[top : top + TILE_PX, left : left + TILE_PX] = square
+    assert (noise == whole[:50, :70]).all()
+
+
 def test_an_image_that_shows_too_little_slide_is_no_plate() -> None:
     background = np.zeros((120, 120), bool)
     covered = take_plate("a.jpg", scene(), background, flat())

@@ -92,7 +92,7 @@ class CutoutBank:
 
     @classmethod
     def load(cls, artefact: Artefact) -> CutoutBank:
-        """Read the tables of a ``bank`` artefact; pixels are mapped when asked for."""
+        """Read the tables of a ``bank`` artefact; pixels are read when asked for."""
         try:
             split_id = artefact.manifest["inputs"]["split"]["id"]
             classes = tuple(artefact.summary["classes"])
