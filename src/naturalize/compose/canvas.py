@@ -32,11 +32,14 @@ class Canvas:
 
     def fits(self, mask: NDArray[np.bool_], box: Box, recipe: Recipe) -> bool:
         """Whether an object may lie in ``box``; ``mask`` has the box's shape."""
+        by_box = recipe.collision == "box"
+        if by_box and any(_meet(box, other) for other in self.boxes):
+            return False
         seen = box.clipped(*self.shape)
         if not seen.height or not seen.width:
             return False
-        if recipe.collision == "box":
-            return not any(_meet(box, other) for other in self.boxes)
+        if by_box:
+            return True
         own = mask[inside(box, seen)]
         area = int(np.count_nonzero(own))
         below = self.taken[seen.slices] * own
