@@ -29,8 +29,8 @@ def page(found: Mapping[str, Any]) -> str:
         "each round makes composites never made before, so what a cache holds is what it would "
         "hold in training. *Plain Pillow* is the paper's Algorithm 1: eight red cells and a "
         "leukocyte pasted by bounding box on a plate of one colour. Where the "
-        "load is above one, others used the machine too: a quiet one is likely faster, and what two "
-        "processes gain cannot be told.",
+        "load is above one, others used the machine too: a quiet one is likely faster, and what "
+        "two processes gain cannot be told.",
     ]
     for name, bank in found.items():
         lines += ["", f"## {name}", "", _about(bank)]
