@@ -63,7 +63,7 @@ def paste(
         if not inside.any() or kept_clear[where].any():
             continue
         if taken[where].mean() <= MAX_OVERLAP:
-            image = blend(rgb, orient(cutout.transmittance(), *pose), weight, top, left)
+            image = blend(rgb, orient(cutout.transmittance, *pose), weight, top, left)
             return Pasted(image, where, float(inside.mean()))
     return None
 

@@ -53,7 +53,7 @@ def test_cutout_knows_the_light_the_cell_lets_through() -> None:
     (cutout,) = pieces.cutouts
     assert (cutout.kind, cutout.label, pieces.subject_kind) == ("WBC", "EO", "WBC")
     assert cutout.mask.sum() == pytest.approx(cell.area_px, rel=0.02)
-    assert cutout.transmittance()[cutout.mask] == pytest.approx(0.5, abs=0.02)
+    assert cutout.transmittance[cutout.mask] == pytest.approx(0.5, abs=0.02)
     assert (cutout.rgba()[..., 3].astype(bool) == cutout.mask).all()
     assert pieces.offset == (0.5, 0.5)
 
@@ -206,6 +206,21 @@ def test_plate_noise_is_the_images_own() -> None:
     assert noise.std() == pytest.approx(3, rel=0.1)
     again = plate.noise(363, 360, rng=np.random.default_rng(1))
     assert (noise == again).all()
+
+
+def test_noise_is_tiles_laid_row_by_row_each_turned_and_flipped() -> None:
+    tiles = np.random.default_rng(0).integers(100, 156, (5, TILE_PX, TILE_PX, 3), dtype=np.uint8)
+    plate = Plate("a.jpg", flat(), 120, 120, tiles)
+    noise = plate.noise(50, 70, rng=np.random.default_rng(7))
+    drawn = iter(np.random.default_rng(7).integers(0, [5, 4, 2], size=(9, 3)))
+    whole = np.zeros((72, 72, 3), np.int8)
+    for top in range(0, 72, TILE_PX):
+        for left in range(0, 72, TILE_PX):
+            tile, turns, flip = next(drawn)
+            square = np.rot90(tiles[tile].astype(int) - 128, turns)
+            square = np.fliplr(square) if flip else square
+            whole[top : top + TILE_PX, left : left + TILE_PX] = square
+    assert (noise == whole[:50, :70]).all()
 
 
 def test_an_image_that_shows_too_little_slide_is_no_plate() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from naturalize.artefact import Artefact
 from naturalize.compose.jpeg_grid import BLOCK_PX, grid_phase, snapped
@@ -101,6 +102,34 @@ def test_an_edge_cut_through_a_neighbour_fades() -> None:
     assert (soft[:, 12:] == 0).all()
     assert soft_light[10, 10] == pytest.approx(0.4, abs=1e-3)
     assert (soft_light[:, :10] == light[:, :10]).all()
+
+
+def spread(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Each pixel's share of a 3 x 3 binomial, over the whole window, nothing beyond it."""
+    for axis in (0, 1):
+        wide = np.pad(values, [(1, 1) if a == axis else (0, 0) for a in range(values.ndim)])
+        low, mid, high = (np.take(wide, range(k, k + values.shape[axis]), axis) for k in range(3))
+        values = (low + 2 * mid + high) / np.float32(4)
+    return values
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_cut_softened_where_it_is_equals_the_whole_window_softened(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:40, :46]
+    beyond = np.hypot(y - 20, x - 22) - rng.uniform(9, 24)
+    weight = np.where(beyond <= 0, FULL, np.clip(254 - 50 * beyond, 0, 254)).astype(np.uint8)
+    weight[(y * rng.normal() + x > rng.uniform(20, 50)) & (weight < FULL)] = 0
+    light = rng.uniform(0.2, 1.1, (40, 46, 3)).astype(np.float32)
+    own = (weight == FULL).astype(np.float32)
+    cut = (own == 0) & (spread(own) > 0) & (weight < FULL // 2)
+    wide = spread(spread(own))
+    carried = spread(spread(own[..., None] * light)) / np.maximum(wide, 1e-6)[..., None]
+    fade = np.rint(np.minimum(1.6 * wide, 1) * (FULL - 1)).astype(np.uint8)
+    zone = (spread(spread(cut.astype(np.float32))) > 0) & (own == 0) & (fade > weight)
+    soft_light, soft = soften_cuts(light, weight)
+    assert (soft == np.where(zone, fade, weight)).all()
+    assert (soft_light == np.where(zone[..., None], carried, light)).all()
 
 
 def test_an_undisturbed_rim_stays_as_it_is() -> None:

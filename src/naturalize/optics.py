@@ -28,6 +28,8 @@ _TRIMS = 3
 _SEED_PIXELS = 15_000
 _EVERY = 3
 _COARSE = 8
+_STRIP = 128
+"""Rows computed at once: few enough for a processor's cache."""
 _PEAK_SHARE = 0.15
 _MIN_SLIDE_SHARE = 0.01
 _MIN_SLIDE_VALUE = 70
@@ -61,21 +63,29 @@ class PlateSurface:
     def evaluate_box(self, box: Box, height_px: int, width_px: int) -> NDArray[np.float32]:
         """Return the part of :meth:`evaluate` inside ``box``, bit for bit.
 
-        A box that reaches beyond the canvas continues the surface. Only sums and products of
-        single elements are used, so every machine gives the same values.
+        A box that reaches beyond the canvas continues the surface.
         """
-        y = _centred(np.arange(box.top, box.bottom), height_px)[:, None]
-        x = _centred(np.arange(box.left, box.right), width_px)[None, :]
-        planes = np.empty((3, box.height, box.width), dtype=np.float32)
-        cross = np.empty((box.height, box.width), dtype=np.float32)
-        for plane, (c, cy, cx, cyy, cxy, cxx) in zip(planes, self.coefficients, strict=True):
-            along = (c + cx * x + cxx * x * x).astype(np.float32)
-            across = (cy * y + cyy * y * y).astype(np.float32)
-            np.multiply((cxy * y).astype(np.float32), x.astype(np.float32), out=cross)
-            np.add(along, across, out=plane)
-            plane += cross
-            np.clip(plane, 1, 255, out=plane)
+        planes = self.evaluate_planes(box, height_px, width_px)
         return np.asarray(cv2.merge(list(planes)), dtype=np.float32)
+
+    def evaluate_planes(self, box: Box, height_px: int, width_px: int) -> NDArray[np.float32]:
+        """Return :meth:`evaluate_box` channel by channel, float32 (3, height, width).
+
+        Only sums and products of single elements are used, so every machine gives the same values.
+        """
+        y = _all_centred(box.top, box.bottom, height_px)[:, None]
+        x = _all_centred(box.left, box.right, width_px)
+        c, cy, cx, cyy, cxy, cxx = self.coefficients.T[:, :, None, None]
+        along = (c + cx * x + cxx * x * x).astype(np.float32)
+        across = (cy * y + cyy * y * y).astype(np.float32)
+        tilt, x = (cxy * y).astype(np.float32), x.astype(np.float32)
+        planes = np.empty((3, box.height, box.width), dtype=np.float32)
+        for top in range(0, box.height, _STRIP):
+            rows = np.s_[:, top : top + _STRIP]
+            strip = np.add(along, across[rows], out=planes[rows])
+            strip += tilt[rows] * x
+            np.clip(strip, 1, 255, out=strip)
+        return planes
 
     @lru_cache(maxsize=2)  # noqa: B019 -- two images' worth, and asked for twice in a row
     def interpolated(self, height_px: int, width_px: int) -> NDArray[np.float32]:
@@ -159,7 +169,9 @@ def transmittance(rgb: Rgb, plate_rgb: NDArray[np.float32]) -> NDArray[np.float3
     >>> transmittance(np.uint8([[[50, 100, 200]]]), np.full((1, 1, 3), 200, np.float32)).tolist()
     [[[0.25, 0.5, 1.0]]]
     """
-    return np.asarray(rgb.astype(np.float32) / np.maximum(plate_rgb, 1), dtype=np.float32)
+    light = rgb.astype(np.float32)
+    light /= np.maximum(plate_rgb, 1)
+    return light
 
 
 def optical_density(rgb: Rgb, plate_rgb: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -179,6 +191,11 @@ def optical_density(rgb: Rgb, plate_rgb: NDArray[np.float32]) -> NDArray[np.floa
 def _centred(index: NDArray[np.int64], length: int) -> NDArray[np.float64]:
     """Scale pixel indices so that the canvas of ``length`` pixels spans [-1, 1]."""
     return (2.0 * index + 1.0 - length) / max(length, 1)
+
+
+def _all_centred(start: int, stop: int, length: int) -> NDArray[np.float64]:
+    """Return :func:`_centred` of all whole numbers from ``start`` to before ``stop``."""
+    return np.arange(2 * start + 1 - length, 2 * stop + 1 - length, 2) / max(length, 1)
 
 
 def _slide_seed(smooth: Rgb) -> NDArray[np.bool_] | None:

@@ -15,7 +15,7 @@ through a table of whole numbers, so that every machine renders the same pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.compose.membrane import membrane
+from naturalize.compose.scene import UNCHANGED, Density
 from naturalize.cutouts.cutout import FULL
 from naturalize.geometry import Box
 from naturalize.optics import Background
@@ -39,8 +40,9 @@ class Layer:
     """One oriented object: visible ``box`` on the canvas, ``light`` (h, w, 3), ``weight`` (h, w).
 
     ``light`` is the transmittance, float32, its density already changed, or on a dark background
-    the light given off; ``pixels`` the donor's uint8 pixels with the same change. A ``ground`` is
-    no object but what lies below them all.
+    the light given off; ``pixels`` the donor's pixels with the same change
+    (``light`` again for ``transmittance`` and ``emission``, which look at none). A ``ground`` is no
+    object but what lies below them all.
     """
 
     box: Box
@@ -50,11 +52,11 @@ class Layer:
     ground: bool = False
 
 
-Blend = Callable[[NDArray[np.float32], NDArray[np.int8], Sequence[Layer]], NDArray[np.float32]]
+Blend = Callable[[NDArray[np.float32], NDArray[np.int8], Iterable[Layer]], NDArray[np.float32]]
 
 
 def transmittance(
-    plate: NDArray[np.float32], noise: NDArray[np.int8], layers: Sequence[Layer]
+    plate: NDArray[np.float32], noise: NDArray[np.int8], layers: Iterable[Layer]
 ) -> NDArray[np.float32]:
     """Return plate times the light of all objects, noise only where no object lies.
 
@@ -66,17 +68,23 @@ def transmittance(
     bare = np.ones(plate.shape[:2], dtype=np.float32)
     for layer in layers:
         weight = layer.weight.astype(np.float32) / np.float32(FULL)
-        own = 1 + weight[..., None] * (layer.light - 1)
-        below = light[layer.box.slices]
-        brightening = np.maximum(np.maximum(own, below), 1)
-        np.minimum(own, below, out=below)
-        below *= brightening
+        own = layer.light - 1
+        own *= weight[..., None]
+        own += 1
+        below = np.copy(light[layer.box.slices])
+        brightening = np.maximum(own, below)
+        np.maximum(brightening, 1, out=brightening)
+        np.minimum(own, below, out=own)
+        np.multiply(own, brightening, out=light[layer.box.slices])
         bare[layer.box.slices] *= 1 - weight
-    return plate * light + noise * bare[..., None]
+    light *= plate
+    for channel in range(3):
+        light[..., channel] += noise[..., channel] * bare
+    return light
 
 
 def emission(
-    plate: NDArray[np.float32], noise: NDArray[np.int8], layers: Sequence[Layer]
+    plate: NDArray[np.float32], noise: NDArray[np.int8], layers: Iterable[Layer]
 ) -> NDArray[np.float32]:
     """Return the plate with the light that all objects give off added, float32 (H, W, 3).
 
@@ -93,7 +101,7 @@ def emission(
 
 
 def alpha(
-    plate: NDArray[np.float32], noise: NDArray[np.int8], layers: Sequence[Layer]
+    plate: NDArray[np.float32], noise: NDArray[np.int8], layers: Iterable[Layer]
 ) -> NDArray[np.float32]:
     """Return the paper's hard cut, float32 (H, W, 3): donor pixels replace the plate's."""
     image = plate + noise
@@ -104,7 +112,7 @@ def alpha(
 
 
 def feather(
-    plate: NDArray[np.float32], noise: NDArray[np.int8], layers: Sequence[Layer]
+    plate: NDArray[np.float32], noise: NDArray[np.int8], layers: Iterable[Layer]
 ) -> NDArray[np.float32]:
     """Return the paper's cut with a soft rim, float32 (H, W, 3): donor pixels mixed by weight."""
     image = plate + noise
@@ -116,7 +124,7 @@ def feather(
 
 
 def poisson(
-    plate: NDArray[np.float32], noise: NDArray[np.int8], layers: Sequence[Layer]
+    plate: NDArray[np.float32], noise: NDArray[np.int8], layers: Iterable[Layer]
 ) -> NDArray[np.float32]:
     """Return a seamless paste, float32 (H, W, 3): the donor's gradients, the slide at the rim.
 
@@ -124,9 +132,10 @@ def poisson(
     the rim is spread smoothly over the object. Nothing is tied where a neighbour lay on the donor
     or lies on the canvas, or its stain would bleed in.
     """
+    layers = list(layers)
     ground = [layer for layer in layers if layer.ground]
     bare = feather(plate, noise, ground)
-    image = bare.copy()
+    image = np.copy(bare)
     taken = np.zeros(plate.shape[:2], dtype=np.bool_)
     for layer in ground:
         taken[layer.box.slices] |= (layer.weight == FULL) & (layer.light < _CLEAR).any(axis=2)
@@ -156,19 +165,22 @@ BLENDS_ON: dict[Background, tuple[str, ...]] = {
 """The blends that suit what objects lie on."""
 
 
-def change_density(
-    light: NDArray[np.float32], density: tuple[float, float, float]
-) -> NDArray[np.float32]:
+def change_density(light: NDArray[np.float32], density: Density) -> NDArray[np.float32]:
     """Return ``light`` (h, w, 3) with the optical density of each channel multiplied.
 
     >>> change_density(np.full((1, 1, 3), 0.25, np.float32), (1.0, 2.0, 0.5)).tolist()
     [[[0.25, 0.0625, 0.5]]]
     """
-    changed = light.copy()
+    if density == UNCHANGED:
+        return light
+    changed = np.empty_like(light)
     for channel, factor in enumerate(density):
-        if factor != 1.0:
-            steps = np.rint(np.clip(light[..., channel], 0, _MAX_TRANSMITTANCE) * _STEPS)
-            changed[..., channel] = _powers(factor)[steps.astype(np.intp)]
+        if factor == 1.0:
+            changed[..., channel] = light[..., channel]
+            continue
+        steps = light[..., channel] * np.float32(_STEPS)
+        places = np.rint(steps, out=steps).astype(np.intp)
+        _powers(factor).take(places, out=changed[..., channel], mode="clip")
     return changed
 
 

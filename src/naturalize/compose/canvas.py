@@ -32,14 +32,17 @@ class Canvas:
 
     def fits(self, mask: NDArray[np.bool_], box: Box, recipe: Recipe) -> bool:
         """Whether an object may lie in ``box``; ``mask`` has the box's shape."""
+        by_box = recipe.collision == "box"
+        if by_box and any(_meet(box, other) for other in self.boxes):
+            return False
         seen = box.clipped(*self.shape)
         if not seen.height or not seen.width:
             return False
-        if recipe.collision == "box":
-            return not any(_meet(box, other) for other in self.boxes)
+        if by_box:
+            return True
         own = mask[inside(box, seen)]
         area = int(np.count_nonzero(own))
-        below = self.taken[seen.slices][own]
+        below = self.taken[seen.slices] * own
         overlap = int(np.count_nonzero(below))
         free_of_subject = not (below == SUBJECT).any()
         return area > 0 and free_of_subject and overlap <= recipe.overlap * area
@@ -54,7 +57,7 @@ class Canvas:
 
     def _mark(self, mask: NDArray[np.bool_], box: Box, what: int) -> None:
         seen = box.clipped(*self.shape)
-        self.taken[seen.slices][mask[inside(box, seen)]] = what
+        np.copyto(self.taken[seen.slices], np.uint8(what), where=mask[inside(box, seen)])
         self.boxes.append(box)
 
 

@@ -28,9 +28,10 @@ class Slot:
         """Return the place of the cell with a rim around it."""
         return Slot(self.box.grown(rim_px), self.cut)
 
-    def misfit(self, height_px: int, width_px: int) -> int:
-        """Return how far in px an object's sides are from those of a cell seen whole."""
-        return abs(height_px - self.box.height) + abs(width_px - self.box.width)
+    def misfit(self, height_px: int, width_px: int, rim_px: int = 0) -> int:
+        """Return how far in px an object's sides are from those of a cell seen whole with a rim."""
+        height, width = self.box.height + 2 * rim_px, self.box.width + 2 * rim_px
+        return abs(height_px - height) + abs(width_px - width)
 
     def corner(self, height_px: int, width_px: int) -> tuple[int, int]:
         """Return (top, left) for an object of that size: on the cell's centre or inner edge."""

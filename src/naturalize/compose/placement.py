@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -26,6 +26,7 @@ from naturalize.segment import Kind
 
 A = TypeVar("A", bound=np.generic)
 Tried = tuple[Kind, Placement | None]
+Pose = tuple[int, bool]
 _FITTED = 8
 """Cells drawn for a place, of which the one that fits it best is taken."""
 _STEP_PX, _STEPS = 4, 10
@@ -93,7 +94,7 @@ def _check_blend(recipe: Recipe, bank: CutoutBank) -> None:
 
 def orient(array: NDArray[A], turns: int, flip: bool) -> NDArray[A]:
     """Turn an array (h, w, ...) by quarter turns against the clock, then flip it left to right."""
-    turned = np.rot90(array, turns)
+    turned = np.rot90(array, turns) if turns else array
     return turned[:, ::-1] if flip else turned
 
 
@@ -116,7 +117,8 @@ def _red_cells(drawing: _Drawing, plate: DonorRow) -> Iterator[Tried]:
 def _platelets(drawing: _Drawing, plate: DonorRow) -> Iterator[Tried]:
     recipe, bank = drawing.recipe, drawing.bank
     count = draw_count(recipe.platelets, bank.statistics.platelets, rng=drawing.rng)
-    return _scattered(drawing, "PLT", near(recipe, bank, "PLT", plate), count)
+    pool = near(recipe, bank, "PLT", plate) if count else ()
+    return _scattered(drawing, "PLT", pool, count)
 
 
 def _objects(drawing: _Drawing, plate: DonorRow) -> Iterator[Tried]:
@@ -128,7 +130,7 @@ def _objects(drawing: _Drawing, plate: DonorRow) -> Iterator[Tried]:
 
 
 def _scattered(
-    drawing: _Drawing, kind: Kind, pool: tuple[CutoutRow, ...], count: int
+    drawing: _Drawing, kind: Kind, pool: Sequence[CutoutRow], count: int
 ) -> Iterator[Tried]:
     """Place ``count`` cutouts of a pool wherever there is room."""
     for _ in range(count if pool else 0):
@@ -170,15 +172,16 @@ def _fill(drawing: _Drawing, slot: Slot, left: list[CutoutRow]) -> Placement | N
 
     It is taken out of those ``left``, so that no cell is seen twice while others are not.
     """
-    drawn = [left[i] for i in drawing.rng.permutation(len(left))[:_FITTED]]
-    poses = [_draw_pose(drawing) for _ in drawn]
-    rims = stock_of(drawing.bank).rims
-    wide = [slot.grown(rims[row.id]) for row in drawn]
+    places = drawing.rng.permutation(len(left))[:_FITTED].tolist()
+    drawn = [left[i] for i in places]
+    poses = _draw_poses(drawing, len(drawn))
+    known = stock_of(drawing.bank).rims
+    rims = [known[row.id] for row in drawn]
     shapes = [_turned(row, turns) for row, (turns, _) in zip(drawn, poses, strict=True)]
-    misfits = [place.misfit(*shape) for place, shape in zip(wide, shapes, strict=True)]
+    misfits = [slot.misfit(*shape, rim) for shape, rim in zip(shapes, rims, strict=True)]
     best = 0 if slot.is_cut else misfits.index(min(misfits))
-    left.remove(drawn[best])
-    top, first = wide[best].corner(*shapes[best])
+    del left[places[best]]
+    top, first = slot.grown(rims[best]).corner(*shapes[best])
     height_px, width_px = drawing.canvas.shape
     down = top + shapes[best][0] / 2 - height_px / 2
     right = first + shapes[best][1] / 2 - width_px / 2
@@ -205,7 +208,7 @@ def _place(
     return None
 
 
-def _corners(drawing: _Drawing, row: CutoutRow, turns: int) -> list[tuple[int, int]]:
+def _corners(drawing: _Drawing, row: CutoutRow, turns: int) -> Iterator[tuple[int, int]]:
     """Draw places (top, left) to try, anywhere on the canvas."""
     recipe = drawing.recipe
     (height_px, width_px), (h, w) = drawing.canvas.shape, _turned(row, turns)
@@ -213,12 +216,18 @@ def _corners(drawing: _Drawing, row: CutoutRow, turns: int) -> list[tuple[int, i
         low, high = (-h // 2, -w // 2), (height_px - h // 2, width_px - w // 2)
     else:
         low, high = (0, 0), (max(1, height_px - h + 1), max(1, width_px - w + 1))
-    return [(t, e) for t, e in drawing.rng.integers(low, high, size=(recipe.attempts, 2)).tolist()]
+    tops, lefts = drawing.rng.integers(low, high, size=(recipe.attempts, 2)).T.tolist()
+    return zip(tops, lefts, strict=True)
 
 
-def _draw_pose(drawing: _Drawing) -> tuple[int, bool]:
-    turns, flip = drawing.rng.integers(0, [4, 2])
-    return (int(turns), bool(flip)) if drawing.recipe.turns else (0, False)
+def _draw_pose(drawing: _Drawing) -> Pose:
+    return _draw_poses(drawing, 1)[0]
+
+
+def _draw_poses(drawing: _Drawing, count: int) -> list[Pose]:
+    """Draw quarter turns and flips at once; the stream is that of one at a time."""
+    drawn = drawing.rng.integers(0, [4, 2], size=(count, 2)).tolist()
+    return [(turns, bool(flip)) if drawing.recipe.turns else (0, False) for turns, flip in drawn]
 
 
 def _turned(row: CutoutRow, turns: int) -> tuple[int, int]:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.compose.blend import BLENDS, Layer, change_density
-from naturalize.compose.objects import label_map, visible, visible_box
-from naturalize.compose.recipe import Encode, Recipe
+from naturalize.compose.objects import Part, label_map, visible, visible_box
+from naturalize.compose.recipe import Recipe
 from naturalize.compose.rim import keep_halo, soften_cuts
-from naturalize.compose.scene import Placement, Scene
+from naturalize.compose.scene import UNCHANGED, Density, Placement, Scene
 from naturalize.compose.surroundings import ground
 from naturalize.cutouts.bank import CutoutBank
-from naturalize.cutouts.cutout import FULL
+from naturalize.cutouts.cutout import FULL, Cutout
+from naturalize.geometry import Box
 from naturalize.images import Rgb, decode, encode_jpeg
+from naturalize.optics import Background
 from naturalize.seeds import child
 
 
@@ -41,14 +45,31 @@ class Composite:
 
 def render(scene: Scene, bank: CutoutBank, recipe: Recipe) -> Composite:
     """Render ``scene`` with cutouts and plate from ``bank``."""
+    pixels, labels = paint(scene, bank, recipe)
+    jpeg = encode_jpeg(pixels, quality=recipe.encode.quality, chroma=recipe.encode.chroma)
+    return Composite(scene, decode(jpeg), jpeg, labels)
+
+
+def paint(scene: Scene, bank: CutoutBank, recipe: Recipe) -> tuple[Rgb, NDArray[np.uint16]]:
+    """Return the pixels of a scene as they are before the final encode, and its label map."""
     canvas, noise = bare_slide(scene, bank)
-    layers = [_layer(placement, bank, recipe, canvas.shape) for placement in scene.placements]
-    kept = ground(scene, bank, recipe, canvas, layers)
-    blended = BLENDS[recipe.blend](canvas, noise, [*kept, *layers])
-    pixels = np.rint(np.clip(blended, 0, 255)).astype(np.uint8)
-    jpeg = _encode(pixels, recipe.encode)
-    own = ((layer.box, layer.weight == FULL) for layer in layers)
-    return Composite(scene, decode(jpeg), jpeg, label_map(canvas.shape, own))
+    parts: list[Part] = []
+    shape = scene.height_px, scene.width_px
+    layers = _noted((_layer(p, bank, recipe, shape) for p in scene.placements), parts)
+    if scene.surroundings is not None:
+        (subject,) = layers
+        layers = iter((ground(scene, scene.surroundings, bank, recipe, canvas, subject), subject))
+    blended = BLENDS[recipe.blend](canvas, noise, layers)
+    np.clip(blended, 0, 255, out=blended)
+    planes = np.rint(blended, out=blended).astype(np.uint8).transpose(2, 0, 1)
+    return np.asarray(cv2.merge(list(planes)), dtype=np.uint8), label_map(shape, parts)
+
+
+def _noted(layers: Iterable[Layer], parts: list[Part]) -> Iterator[Layer]:
+    """Yield each layer, its own pixels noted; one at a time, so that a small memory stays fast."""
+    for layer in layers:
+        parts.append((layer.box, layer.weight == FULL))
+        yield layer
 
 
 def bare_slide(scene: Scene, bank: CutoutBank) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
@@ -56,25 +77,24 @@ def bare_slide(scene: Scene, bank: CutoutBank) -> tuple[NDArray[np.float32], NDA
     plate = bank.plate(scene.plate)
     shape = scene.height_px, scene.width_px
     noise = plate.noise(*shape, rng=child(scene.noise_seed, "noise"))
-    return plate.surface.evaluate(*shape), noise
+    surface = plate.surface.evaluate_planes(Box(0, 0, *shape), *shape)
+    return surface.transpose(1, 2, 0), noise
 
 
 def _layer(placement: Placement, bank: CutoutBank, recipe: Recipe, shape: tuple[int, ...]) -> Layer:
     """Return one object, oriented and changed, cut to what is visible."""
     cutout = bank.cutout(placement.cutout)
-    own_plate = cutout.surface.evaluate_box(cutout.box, *cutout.donor_px)
     if bank.statistics.background == "dark":
         light = cutout.emission() * np.array(placement.density, dtype=np.float32)
-        changed = own_plate + light
     else:
-        light = change_density(cutout.transmittance(), placement.density)
-        changed = own_plate * light
-    unchanged = placement.density == (1.0, 1.0, 1.0)
-    pixels = cutout.pixels.astype(np.float32) if unchanged else changed
+        light = change_density(cutout.transmittance, placement.density)
     weight = cutout.weight
+    pixels = light
     if recipe.blend in ("transmittance", "emission"):
         weight = keep_halo(weight) if recipe.halo else weight
         light, weight = soften_cuts(light, weight) if recipe.soft_cuts else (light, weight)
+    else:
+        pixels = _pixels(cutout, light, placement.density, bank.statistics.background)
     return Layer(
         box=visible_box(placement, weight.shape, shape),
         light=visible(placement, light, shape),
@@ -83,5 +103,11 @@ def _layer(placement: Placement, bank: CutoutBank, recipe: Recipe, shape: tuple[
     )
 
 
-def _encode(pixels: Rgb, encode: Encode) -> bytes:
-    return encode_jpeg(pixels, quality=encode.quality, chroma=encode.chroma)
+def _pixels(
+    cutout: Cutout, light: NDArray[np.float32], density: Density, background: Background
+) -> NDArray[np.float32]:
+    """Return the donor's pixels with the density of ``light``, its own values where unchanged."""
+    if density == UNCHANGED:
+        return cutout.pixels.astype(np.float32)
+    own_plate = cutout.surface.evaluate_planes(cutout.box, *cutout.donor_px).transpose(1, 2, 0)
+    return own_plate + light if background == "dark" else own_plate * light

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+Density = tuple[float, float, float]
+UNCHANGED: Density = (1.0, 1.0, 1.0)
+
 
 class Placement(BaseModel):
     """One cutout on the canvas.
@@ -20,7 +23,7 @@ class Placement(BaseModel):
     left: int
     turns: int = 0
     flip: bool = False
-    density: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    density: Density = UNCHANGED
 
 
 class Surroundings(BaseModel):

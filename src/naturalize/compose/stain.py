@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.compose.recipe import Recipe
+from naturalize.compose.scene import UNCHANGED, Density
 from naturalize.compose.stock import stock_of
 from naturalize.cutouts.bank import CutoutBank, CutoutRow, DonorRow
 from naturalize.errors import InputError
 from naturalize.segment import Kind
 
-Density = tuple[float, float, float]
 Look = NDArray[np.float64]
-UNCHANGED: Density = (1.0, 1.0, 1.0)
 UNLIKE = 0.03
 """Difference in mean transmittance from which two images' red cells are stained unlike."""
 _CELLS = 40
@@ -25,32 +26,49 @@ _LARGEST_CHANGE = 1.25
 
 
 @dataclass(frozen=True, eq=False)
+class Pool(Sequence[CutoutRow]):
+    """The rows of a bank ``chosen`` by their numbers; looked up one by one, as few are drawn."""
+
+    rows: tuple[CutoutRow, ...]
+    chosen: NDArray[np.intp]
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def __getitem__(self, number: Any) -> Any:
+        return self.rows[self.chosen[number]]
+
+    def __iter__(self) -> Iterator[CutoutRow]:
+        return map(self.rows.__getitem__, self.chosen.tolist())
+
+
+@dataclass(frozen=True, eq=False)
 class Stain:
     """The red cells a composite may show, and how each donor's density is changed.
 
-    ``image`` multiplies the density of every cell; what comes from a donor known to ``looks`` is
-    brought to the look ``wanted``, where there is one; a cell varies by ``cell`` more (share, 0 for
-    not at all), ``channel`` each channel.
+    ``image`` multiplies the density of every cell; what comes from a donor known to ``densities``
+    is brought to the one ``wanted``, where there is one; a cell varies by ``cell`` more (share, 0
+    for not at all), ``channel`` each channel.
     """
 
-    red_cells: tuple[CutoutRow, ...]
+    red_cells: Pool
     rng: np.random.Generator
     cell: float
     channel: float = 0.0
     image: Density = UNCHANGED
-    wanted: Look | None = None
-    looks: Mapping[str, Look] = field(default_factory=dict)
+    wanted: Density | None = None
+    densities: Mapping[str, Density] = field(default_factory=dict)
 
     def density(self, sample_id: str) -> Density:
         """Draw the factors on the optical density of one cell of that donor."""
-        look = self.looks.get(sample_id)
+        own = self.densities.get(sample_id)
         matched = UNCHANGED
-        if self.wanted is not None and look is not None:
-            matched = _matching(self.wanted, look)
+        if self.wanted is not None and own is not None:
+            matched = _matching(self.wanted, own)
         whole, *channels = self.rng.uniform(-1, 1, 4)
-        own = [(1 + self.cell * whole) * (1 + self.channel * c) for c in channels]
+        varied = [(1 + self.cell * whole) * (1 + self.channel * c) for c in channels]
         r, g, b = (
-            round(float(i * m * o), 3) for i, m, o in zip(self.image, matched, own, strict=True)
+            round(float(i * m * v), 3) for i, m, v in zip(self.image, matched, varied, strict=True)
         )
         return r, g, b
 
@@ -73,7 +91,7 @@ def draw_plate(
     if recipe.stain == "one":
         stock = stock_of(bank)
         look = stock.looks.get(subject.sample_id, np.full(5, np.nan))
-        unlike = np.abs(stock.plate_looks[lit] - look)[:, :3].max(axis=1) > UNLIKE
+        unlike = np.abs(stock.plate_looks[:, :3] - look[:3]).max(axis=1)[lit] > UNLIKE
         lit = lit if unlike.all() else lit[~unlike]
     return bank.plates[int(rng.choice(lit))]
 
@@ -90,7 +108,9 @@ def draw_stain(
     tint = draw_tint(recipe, bank, plate, subject, rng=rng)
     if recipe.stain == "any":
         return replace(tint, red_cells=near(recipe, bank, "RBC", plate))
-    return replace(tint, red_cells=_alike(recipe, bank, plate, tint.wanted))
+    on = bank, recipe.plate_tolerance, plate.sample_id
+    known = _known(bank, plate, subject)
+    return replace(tint, red_cells=_alike(*on, known) if known else _clear(*on))
 
 
 def draw_tint(
@@ -102,46 +122,57 @@ def draw_tint(
     rng: np.random.Generator,
 ) -> Stain:
     """Draw how a composite on ``plate`` is stained, where no red cells are wanted."""
-    share = recipe.appearance
+    share, nothing = recipe.appearance, Pool((), np.empty(0, np.intp))
     if recipe.stain == "any":
-        return Stain((), rng, share.density, share.density_per_channel)
-    stock = stock_of(bank)
+        return Stain(nothing, rng, share.density, share.density_per_channel)
     image = _draw_density(share.density, share.density_per_channel, rng=rng)
-    look = stock.looks.get(plate.sample_id, stock.looks.get(subject.sample_id))
-    return Stain((), rng, share.density_per_cell, 0.0, image, look, stock.looks)
+    densities = stock_of(bank).densities
+    wanted = densities.get(_known(bank, plate, subject))
+    return Stain(nothing, rng, share.density_per_cell, 0.0, image, wanted, densities)
 
 
-def near(recipe: Recipe, bank: CutoutBank, kind: Kind, plate: DonorRow) -> tuple[CutoutRow, ...]:
+def _known(bank: CutoutBank, plate: DonorRow, subject: CutoutRow) -> str:
+    """Return which image tells how red cells look: the plate's, else the subject's, else none."""
+    looks = stock_of(bank).looks
+    return next((row.sample_id for row in (plate, subject) if row.sample_id in looks), "")
+
+
+def near(recipe: Recipe, bank: CutoutBank, kind: Kind, plate: DonorRow) -> Pool:
     """Return bystanders whose donors are lit like the plate."""
     rows, _ = bank.bystanders[kind]
-    return tuple(rows[i] for i in _lit_like(recipe, bank, kind, plate))
+    return Pool(rows, _lit_like(bank, recipe.plate_tolerance, kind, plate))
 
 
-def _lit_like(recipe: Recipe, bank: CutoutBank, kind: Kind, plate: DonorRow) -> NDArray[np.intp]:
+def _lit_like(bank: CutoutBank, tolerance: float, kind: Kind, plate: DonorRow) -> NDArray[np.intp]:
     _, colours = bank.bystanders[kind]
     off = np.abs(colours - plate.surface.coefficients[:, 0]).max(axis=1, initial=0.0)
-    return np.flatnonzero(off <= recipe.plate_tolerance)
+    return np.flatnonzero(off <= tolerance)
 
 
-def _alike(
-    recipe: Recipe, bank: CutoutBank, plate: DonorRow, look: Look | None
-) -> tuple[CutoutRow, ...]:
-    """Return the red cells with a clear rim whose donors' look is nearest to ``look``."""
-    stock, (rows, _) = stock_of(bank), bank.bystanders["RBC"]
-    lit = _lit_like(recipe, bank, "RBC", plate)
-    clear = lit[stock.cells_clear[lit]]
-    chosen = clear if clear.size else lit
-    if look is not None and chosen.size > _CELLS:
-        off = np.abs(stock.cell_looks[chosen] - look).max(axis=1)
-        chosen = chosen[np.argsort(off, kind="stable")[:_CELLS]]
-    return tuple(rows[i] for i in chosen)
+def _clear(bank: CutoutBank, tolerance: float, plate: str) -> Pool:
+    """Return the red cells lit like the plate, those with a clear rim where there are any."""
+    rows, _ = bank.bystanders["RBC"]
+    lit = _lit_like(bank, tolerance, "RBC", bank.donor_by_id[plate])
+    clear = lit[stock_of(bank).cells_clear[lit]]
+    return Pool(rows, clear if clear.size else lit)
 
 
-def _matching(wanted: Look, look: Look) -> Density:
+@lru_cache(maxsize=16_384)
+def _alike(bank: CutoutBank, tolerance: float, plate: str, known: str) -> Pool:
+    """Return those of :func:`_clear` whose donors' look is nearest to that of ``known``."""
+    clear, stock = _clear(bank, tolerance, plate), stock_of(bank)
+    if len(clear) <= _CELLS:
+        return clear
+    off = np.abs(stock.cell_looks - stock.looks[known]).max(axis=1)[clear.chosen]
+    nearest = np.flatnonzero(off <= np.partition(off, _CELLS)[_CELLS])
+    order = np.argsort(off[nearest], kind="stable")[:_CELLS]
+    return Pool(clear.rows, clear.chosen[nearest[order]])
+
+
+def _matching(wanted: Density, own: Density) -> Density:
     """Return the factors that bring the density of a donor's red cells to the wanted one."""
-    density, own = (-np.log(np.clip(light, 0.02, 0.98)) for light in (wanted[:3], look[:3]))
-    factors = np.clip(density / own, 1 / _LARGEST_CHANGE, _LARGEST_CHANGE)
-    r, g, b = (float(factor) for factor in factors)
+    factors = (w / o for w, o in zip(wanted, own, strict=True))
+    r, g, b = (min(max(factor, 1 / _LARGEST_CHANGE), _LARGEST_CHANGE) for factor in factors)
     return r, g, b
 
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from naturalize.compose.scene import Density
 from naturalize.cutouts.bank import CutoutBank, CutoutRow
 from naturalize.cutouts.cutout import FULL, Cutout
 from naturalize.geometry import Box
@@ -26,9 +27,9 @@ class Stock:
     ``clear`` are the ids of cutouts that touched no neighbour, so that no edge is cut through
     stain. ``looks`` tells how each donor's red cells look, float64 (5,): mean transmittance of red,
     green and blue, how much lighter their middle is (share), and their diameter (share of the
-    median). ``crowded`` are the donors that show a nucleated cell beside their subject. ``layouts``
-    tells where all its red cells lie, taken or not, ``rims`` how wide the rim
-    of each red cell is in px.
+    median); ``densities`` the optical densities (natural logarithm) of the first three. ``crowded``
+    are the donors that show a nucleated cell beside their subject. ``layouts`` tells where all its
+    red cells lie, taken or not, ``rims`` how wide the rim of each red cell is in px.
     ``cell_looks`` (n, 5) and ``cells_clear`` bool (n,) are about the donors of the bank's red cells
     and those cells, ``plate_looks`` (m, 5) about its plates, NaN where no red cell was cut out.
     """
@@ -36,6 +37,7 @@ class Stock:
     clear: frozenset[str]
     looks: Mapping[str, NDArray[np.float64]]
     crowded: frozenset[str]
+    densities: Mapping[str, Density]
     layouts: Mapping[str, tuple[Box, ...]]
     rims: Mapping[str, int]
     cell_looks: NDArray[np.float64]
@@ -72,12 +74,23 @@ def stock_of(bank: CutoutBank) -> Stock:
         clear=frozenset(clear),
         looks=looks,
         crowded=frozenset(refused.sample_id for refused in turned_down if refused.kind == "WBC"),
+        densities={name: _density(look) for name, look in looks.items()},
         layouts={name: tuple(boxes) for name, boxes in layouts.items()},
         rims=rims,
-        cell_looks=np.array([looks[row.sample_id] for row in cells]).reshape(-1, 5),
+        cell_looks=_by_column([looks[row.sample_id] for row in cells]),
         cells_clear=np.array([row.id in clear for row in cells], dtype=np.bool_),
-        plate_looks=np.array([looks.get(row.sample_id, unknown) for row in bank.plates]),
+        plate_looks=_by_column([looks.get(row.sample_id, unknown) for row in bank.plates]),
     )
+
+
+def _density(look: NDArray[np.float64]) -> Density:
+    r, g, b = (-np.log(np.clip(look[:3], 0.02, 0.98))).tolist()
+    return r, g, b
+
+
+def _by_column(looks: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return (n, 5), each column in one piece, as it is compared."""
+    return np.asfortranarray(np.array(looks).reshape(-1, 5))
 
 
 def clear_rim(cutout: Cutout) -> float:

@@ -7,8 +7,6 @@ its own cell hid may come to light, no edge cut through a neighbour may end on b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -62,22 +60,20 @@ def draw_kept_scene(
 
 def ground(
     scene: Scene,
+    kept: Surroundings,
     bank: CutoutBank,
     recipe: Recipe,
     plate: NDArray[np.float32],
-    layers: Sequence[Layer],
-) -> tuple[Layer, ...]:
-    """Return what a scene keeps of a real image, nothing where its surroundings are composed.
+    subject: Layer,
+) -> Layer:
+    """Return what a scene keeps of a real image, to lie below all else.
 
-    ``plate`` is its slide, float32 (H, W, 3). Where slide shows, the subject, first of ``layers``,
-    is laid over slide and noise of their own: noise seen through a cell would be twice there.
+    ``plate`` is its slide, float32 (H, W, 3). Where slide shows, ``subject`` is laid over slide
+    and noise of their own, as noise seen through a cell would be twice there.
     """
-    if scene.surroundings is None:
-        return ()
-    (subject,) = layers
-    hole = bank.cutout(scene.surroundings.without)
+    hole = bank.cutout(kept.without)
     picture = bank.picture(scene.plate).astype(np.float32)
-    light = change_density(picture / plate, scene.surroundings.density)
+    light = change_density(picture / plate, kept.density)
     weight = np.full(light.shape[:2], FULL, dtype=np.uint8)
     weight[hole.box.slices] -= keep_halo(hole.weight) if recipe.halo else hole.weight
     window = subject.box.slices
@@ -85,7 +81,7 @@ def ground(
     slide = _shows_slide(light)[window]
     weight[window] = np.where(slide, through, weight[window])
     whole = Box(0, 0, scene.height_px, scene.width_px)
-    return (Layer(whole, light, plate * light, weight, ground=True),)
+    return Layer(whole, light, plate * light, weight, ground=True)
 
 
 def _in_place_of(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import get_args
 
@@ -50,7 +50,8 @@ TURNED_DOWN_COLUMNS = [
     "id", "kind", "reason", "detail", "sample_id", "top", "left", "height", "width", "outline",
 ]  # fmt: skip
 BYSTANDERS: tuple[Kind, ...] = ("RBC", "PLT", "OBJ")
-_OPEN_SHARDS = 64
+_KEPT = 512
+"""Cutouts kept in memory: those of a scene, drawn first and painted next, and a small bank's."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class CutoutBank:
 
     @classmethod
     def load(cls, artefact: Artefact) -> CutoutBank:
-        """Read the tables of a ``bank`` artefact; pixels are mapped when asked for."""
+        """Read the tables of a ``bank`` artefact; pixels are read when asked for."""
         try:
             split_id = artefact.manifest["inputs"]["split"]["id"]
             classes = tuple(artefact.summary["classes"])
@@ -153,7 +154,7 @@ class CutoutBank:
     @cached_property
     def plate_colours(self) -> NDArray[np.float64]:
         """Colour at the centre of each of :attr:`plates`, float64 (n, 3)."""
-        return np.array([row.surface.coefficients[:, 0] for row in self.plates]).reshape(-1, 3)
+        return _colours(self.plates)
 
     @cached_property
     def bystanders(self) -> dict[Kind, tuple[tuple[CutoutRow, ...], NDArray[np.float64]]]:
@@ -161,7 +162,7 @@ class CutoutBank:
         found: dict[Kind, tuple[tuple[CutoutRow, ...], NDArray[np.float64]]] = {}
         for kind in BYSTANDERS:
             rows = tuple(row for row in self.rows if row.kind == kind and not row.label)
-            found[kind] = rows, self._colours(rows)
+            found[kind] = rows, _colours([self.donor_by_id[row.sample_id] for row in rows])
         return found
 
     @cached_property
@@ -209,12 +210,13 @@ class CutoutBank:
             rows_of.setdefault(row.sample_id, []).append(row)
         return rows_of
 
+    @lru_cache(maxsize=_KEPT)  # noqa: B019 -- a bank lives as long as its process
     def cutout(self, cutout_id: str) -> Cutout:
         """Return one cutout with its pixels."""
         row = self.by_id[cutout_id]
         donor = self.donor_by_id[row.sample_id]
         h, w = row.box.height, row.box.width
-        data = self._shard(row.shard)[row.offset : row.offset + h * w * 4]
+        data = self._bytes(row, h * w * 4)
         return Cutout(
             id=row.id,
             kind=row.kind,
@@ -230,34 +232,41 @@ class CutoutBank:
     def plate(self, sample_id: str) -> Plate:
         """Return the plate of one donor."""
         row = self.donor_by_id[sample_id]
-        data = self._shard(row.shard)[row.offset :][: row.tiles * TILE_PX * TILE_PX * 3]
+        data = self._bytes(row, row.tiles * TILE_PX * TILE_PX * 3)
         tiles = data.reshape(row.tiles, TILE_PX, TILE_PX, 3)
         return Plate(sample_id, row.surface, row.height_px, row.width_px, tiles)
 
     def picture(self, sample_id: str) -> Rgb:
         """Return the whole image of a donor that shows a subject, uint8 (height, width, 3)."""
         row = self.donor_by_id[sample_id]
-        start = row.offset + row.tiles * TILE_PX * TILE_PX * 3
-        data = self._shard(row.shard)[start : start + row.file_bytes]
+        behind = row.tiles * TILE_PX * TILE_PX * 3
+        data = self._bytes(row, behind + row.file_bytes)[behind:]
         return decode(data.tobytes(), name=sample_id)
 
-    def _shard(self, number: int) -> NDArray[np.uint8]:
-        """Return a mapped shard; a mapping holds a file open, so few are kept."""
-        if number not in self._open:
-            if len(self._open) >= _OPEN_SHARDS:
-                self._open.pop(next(iter(self._open)))
+    def _bytes(self, row: CutoutRow | DonorRow, count: int) -> NDArray[np.uint8]:
+        """Read what lies in a shard; none is kept open or mapped, so memory stays flat."""
+        path, start = self._shard(row.shard)
+        data = np.fromfile(path, np.uint8, count=count, offset=start + row.offset)
+        data.flags.writeable = False
+        return data
+
+    def _shard(self, number: int) -> tuple[str, int]:
+        """Return the file of a shard and where its bytes begin, behind the header."""
+        if number not in self._shards:
             path = shard_path(self.folder, number)
-            self._open[number] = np.load(path, mmap_mode="r", allow_pickle=False)
-        return self._open[number]
+            mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+            self._shards[number] = str(path), int(mapped.offset)
+        return self._shards[number]
 
     @cached_property
-    def _open(self) -> dict[int, NDArray[np.uint8]]:
+    def _shards(self) -> dict[int, tuple[str, int]]:
         return {}
 
-    def _colours(self, rows: tuple[CutoutRow, ...]) -> NDArray[np.float64]:
-        by_id = self.donor_by_id
-        colours = [by_id[row.sample_id].surface.coefficients[:, 0] for row in rows]
-        return np.array(colours, dtype=np.float64).reshape(-1, 3)
+
+def _colours(donors: Sequence[DonorRow]) -> NDArray[np.float64]:
+    """Return (n, 3), each channel in one piece, as it is compared."""
+    colours = np.array([row.surface.coefficients[:, 0] for row in donors], dtype=np.float64)
+    return np.asfortranarray(colours.reshape(-1, 3))
 
 
 def shard_path(folder: Path, number: int) -> Path:

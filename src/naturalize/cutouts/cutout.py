@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -38,10 +39,12 @@ class Cutout:
     surface: PlateSurface
     donor_px: tuple[int, int]
 
-    @property
+    @cached_property
     def mask(self) -> NDArray[np.bool_]:
         """The object's own pixels, bool (h, w)."""
-        return np.asarray(self.weight == FULL)
+        own = np.asarray(self.weight == FULL)
+        own.flags.writeable = False
+        return own
 
     @property
     def own_box(self) -> Box:
@@ -50,9 +53,17 @@ class Cutout:
         top, left = self.box.top + int(rows[0]), self.box.left + int(columns[0])
         return Box(top, left, int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1)
 
+    @cached_property
     def transmittance(self) -> NDArray[np.float32]:
-        """Return I / I0, float32 (h, w, 3): the share of the light the cell lets through."""
-        return transmittance(self.pixels, self.surface.evaluate_box(self.box, *self.donor_px))
+        """I / I0, float32 (h, w, 3): the share of the light the cell lets through.
+
+        In memory channel by channel, as everything is that composing computes.
+        """
+        planes = self.surface.evaluate_planes(self.box, *self.donor_px)
+        pixels = np.ascontiguousarray(self.pixels.transpose(2, 0, 1))
+        light = transmittance(pixels, planes).transpose(1, 2, 0)
+        light.flags.writeable = False
+        return light
 
     def emission(self) -> NDArray[np.float32]:
         """Return I - I0, float32 (h, w, 3): the light an object adds to a dark background."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,17 +43,17 @@ class Plate:
         Whole numbers from integer draws: the same on every machine.
         """
         rows, columns = -(-height_px // TILE_PX), -(-width_px // TILE_PX)
-        picks = rng.integers(0, [len(self.tiles), 4, 2], size=(rows * columns, 3))
-        canvas = np.empty((rows * TILE_PX, columns * TILE_PX, 3), dtype=np.int8)
-        for i, (tile, turns, flip) in enumerate(picks):
-            residual = np.rot90(self.tiles[tile], int(turns))
-            residual = residual[:, ::-1] if flip else residual
-            top, left = divmod(i, columns)
-            square = np.s_[
-                top * TILE_PX : (top + 1) * TILE_PX, left * TILE_PX : (left + 1) * TILE_PX
-            ]
-            canvas[square] = residual.astype(np.int16) - _ZERO
-        return canvas[:height_px, :width_px]
+        tile, turns, flip = rng.integers(0, [len(self.tiles), 4, 2], size=(rows * columns, 3)).T
+        laid = self._posed[turns, flip, tile].reshape(rows, columns, 3, TILE_PX, TILE_PX)
+        planes = laid.transpose(2, 0, 3, 1, 4).reshape(3, rows * TILE_PX, columns * TILE_PX)
+        return np.asarray(planes[:, :height_px, :width_px].transpose(1, 2, 0))
+
+    @cached_property
+    def _posed(self) -> NDArray[np.int8]:
+        """The residuals in every pose, int8 (4 quarter turns, 2 flips, n, 3, 24, 24)."""
+        residual = (self.tiles.astype(np.int16) - _ZERO).astype(np.int8).transpose(0, 3, 1, 2)
+        turned = np.stack([np.rot90(residual, turns, axes=(2, 3)) for turns in range(4)])
+        return np.stack([turned, turned[..., ::-1]], axis=1)
 
 
 def take_plate(
