@@ -9,10 +9,12 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from naturalize.compose.appearance import moved_weight
 from naturalize.compose.canvas import inside
 from naturalize.compose.placement import orient
 from naturalize.compose.scene import Placement, Scene
 from naturalize.cutouts.bank import CutoutBank
+from naturalize.cutouts.cutout import FULL
 from naturalize.geometry import Box
 from naturalize.segment import Kind
 
@@ -79,7 +81,8 @@ def placed_objects(
     shape = (scene.height_px, scene.width_px)
     parts: list[Part] = []
     for placement in scene.placements:
-        mask = bank.cutout(placement.cutout).mask
+        weight = bank.cutout(placement.cutout).weight
+        mask = moved_weight(weight, placement.variation) == FULL
         box = visible_box(placement, mask.shape, shape)
         parts.append((box, visible(placement, mask, shape)))
     labels = label_map(shape, parts)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from naturalize.compose.appearance import moved, refocused, restained
 from naturalize.compose.blend import BLENDS, Layer, change_density
 from naturalize.compose.objects import label_map, visible, visible_box
 from naturalize.compose.recipe import Encode, Recipe
 from naturalize.compose.rim import keep_halo, soften_cuts
-from naturalize.compose.scene import Placement, Scene
+from naturalize.compose.scene import UNSTAINED, Placement, Scene
 from naturalize.cutouts.bank import CutoutBank
 from naturalize.cutouts.cutout import FULL
 from naturalize.images import Rgb, decode, encode_jpeg
@@ -46,6 +47,7 @@ def render(scene: Scene, bank: CutoutBank, recipe: Recipe) -> Composite:
     noise = plate.noise(scene.height_px, scene.width_px, rng=rng)
     layers = [_layer(placement, bank, recipe, canvas.shape) for placement in scene.placements]
     blended = BLENDS[recipe.blend](canvas, noise, layers)
+    blended = refocused(blended, scene.focus)
     pixels = np.rint(np.clip(blended, 0, 255)).astype(np.uint8)
     jpeg = _encode(pixels, recipe.encode)
     own = ((layer.box, layer.weight == FULL) for layer in layers)
@@ -55,11 +57,13 @@ def render(scene: Scene, bank: CutoutBank, recipe: Recipe) -> Composite:
 def _layer(placement: Placement, bank: CutoutBank, recipe: Recipe, shape: tuple[int, ...]) -> Layer:
     """Return one object, oriented and changed, cut to what is visible."""
     cutout = bank.cutout(placement.cutout)
+    variation = placement.variation
     light = change_density(cutout.transmittance(), placement.density)
+    light = restained(light, variation.stain)
     own_plate = cutout.surface.evaluate_box(cutout.box, *cutout.donor_px)
-    unchanged = placement.density == (1.0, 1.0, 1.0)
+    unchanged = placement.density == (1.0, 1.0, 1.0) and variation.stain == UNSTAINED
     pixels = cutout.pixels.astype(np.float32) if unchanged else own_plate * light
-    weight = cutout.weight
+    light, pixels, weight = moved(light, pixels, cutout.weight, variation)
     if recipe.blend == "transmittance":
         weight = keep_halo(weight) if recipe.halo else weight
         light, weight = soften_cuts(light, weight) if recipe.soft_cuts else (light, weight)

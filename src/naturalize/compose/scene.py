@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Row = tuple[float, float, float]
+StainMatrix = tuple[Row, Row, Row]
+UNSTAINED: StainMatrix = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+
+
+class Variation(BaseModel):
+    """How a cell differs from its cutout; by default not at all.
+
+    ``stain`` multiplies its optical densities, see :func:`naturalize.compose.appearance.restained`;
+    ``size`` its sides. ``knots`` bend it: 4 by 4, row by row, each (down, right) in px, how far
+    from it what is seen there lies in the cutout; none for a cell that is not bent.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stain: StainMatrix = UNSTAINED
+    size: Annotated[float, Field(gt=0)] = 1.0
+    knots: tuple[float, ...] = ()
+
+    @property
+    def moves(self) -> bool:
+        """Whether any pixel leaves its place."""
+        return self.size != 1.0 or bool(self.knots)
 
 
 class Placement(BaseModel):
     """One cutout on the canvas.
 
-    ``top`` and ``left`` place the oriented cutout and may be negative; it is turned by ``turns``
-    quarter turns against the clock, then flipped left to right if ``flip``; ``density`` multiplies
-    the optical density of red, green and blue.
+    It is changed by ``variation``, turned by ``turns`` quarter turns against the clock, then
+    flipped left to right if ``flip``; ``top`` and ``left`` place the result and may be negative.
+    ``density`` multiplies the optical density of red, green and blue.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -21,6 +47,7 @@ class Placement(BaseModel):
     turns: int = 0
     flip: bool = False
     density: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    variation: Variation = Variation()
 
 
 class Scene(BaseModel):
@@ -28,6 +55,7 @@ class Scene(BaseModel):
 
     ``label`` is its class, ``plate`` the donor of the bare slide, ``noise_seed`` lays out its noise
     tiles, ``placements`` hold the subject first, ``unplaced`` counts by kind what found no room.
+    ``focus`` blurs the whole picture, or sharpens it where below 0.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,3 +67,4 @@ class Scene(BaseModel):
     noise_seed: int
     placements: tuple[Placement, ...]
     unplaced: dict[str, int]
+    focus: float = 0.0
