@@ -26,6 +26,7 @@ from naturalize.compose.spread import (
     class_spreads,
     spread_of,
 )
+from naturalize.compose.variation import LARGEST
 from naturalize.cutouts.bank import CutoutBank
 from naturalize.seeds import child
 
@@ -102,7 +103,8 @@ def page(result: Mapping[str, Any]) -> str:
         f"images of the frozen split, {sum(c['cells'] for c in result['classes'].values()):,} "
         "subjects cut out. One standard deviation (half the way from the 16th to the 84th "
         "percentile) over the cells of a class, with its 95% interval (1,000 bootstraps of the "
-        "cells). A recipe's `appearance` names the share of it that a composite may use.",
+        "cells). A recipe's `appearance` names the share of it that a composite may use; more "
+        f"than {LARGEST:.0%} of the median, or a focus of {LARGEST}, counts as that much.",
         "",
         f"Optical density of red, green, blue along azure: {azure}; along eosin: {eosin}.",
         "",

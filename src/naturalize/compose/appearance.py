@@ -20,7 +20,8 @@ from naturalize.cutouts.cutout import FULL
 KNOTS = 4
 """Knots along each side of the field that bends a cell."""
 Floats = NDArray[np.float32]
-_Kernel = Callable[[Floats], dict[int, Floats]]
+_Counts = dict[int, NDArray[np.floating]]
+_Kernel = Callable[[Floats], _Counts]
 _STEPS = 4096
 _MAX_LIGHT = 1.5
 _DENSITY_STEPS = 2048
@@ -47,7 +48,7 @@ def restained(light: Floats, stain: StainMatrix) -> Floats:
     red, green, blue = (density[..., channel] for channel in range(3))
     mixed = np.stack([r * red + g * green + b * blue for r, g, b in stain], axis=-1)
     steps = np.clip(mixed, _LEAST_DENSITY, _MOST_DENSITY) - np.float32(_LEAST_DENSITY)
-    return _LIGHT_OF[np.rint(steps * _DENSITY_STEPS).astype(np.intp)]
+    return np.asarray(_LIGHT_OF[np.rint(steps * _DENSITY_STEPS).astype(np.intp)])
 
 
 def moved(
@@ -147,11 +148,11 @@ def _spline(side: int) -> NDArray[np.float64]:
     return counts
 
 
-def _linear(f: Floats) -> dict[int, Floats]:
+def _linear(f: Floats) -> _Counts:
     return {0: 1 - f, 1: f}
 
 
-def _cubic(f: Floats) -> dict[int, Floats]:
+def _cubic(f: Floats) -> _Counts:
     square, cube = f * f, f * f * f
     return {
         -1: (2 * square - cube - f) / 2,

@@ -23,11 +23,8 @@ class Record(BaseModel):
     scene: Scene
 
     def line(self) -> str:
-        """Return the record as one line of JSON that :func:`read_records` reads back.
-
-        What is as usual (not turned, not varied) is left out.
-        """
-        return self.model_dump_json(exclude_defaults=True) + "\n"
+        """Return the record as one line of JSON that :func:`read_records` reads back."""
+        return self.model_dump_json() + "\n"
 
 
 def read_records(composites: Artefact) -> Iterator[Record]:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 Row = tuple[float, float, float]
 StainMatrix = tuple[Row, Row, Row]
@@ -36,7 +42,8 @@ class Placement(BaseModel):
 
     It is changed by ``variation``, turned by ``turns`` quarter turns against the clock, then
     flipped left to right if ``flip``; ``top`` and ``left`` place the result and may be negative.
-    ``density`` multiplies the optical density of red, green and blue.
+    ``density`` multiplies the optical density of red, green and blue. Written out, no variation is
+    left out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,6 +55,13 @@ class Placement(BaseModel):
     flip: bool = False
     density: tuple[float, float, float] = (1.0, 1.0, 1.0)
     variation: Variation = Variation()
+
+    @model_serializer(mode="wrap")
+    def _without_no_variation(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = dump(self)
+        if self.variation == Variation():
+            del written["variation"]
+        return written
 
 
 class Scene(BaseModel):
