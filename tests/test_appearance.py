@@ -172,8 +172,9 @@ def test_the_banks_axes_lie_in_the_plane_that_holds_most_density(loaded: CutoutB
     for row in loaded.rows:
         if row.kind == "WBC" and row.label:
             cutout = loaded.cutout(row.id)
-            light = np.clip(cutout.transmittance()[cutout.mask].astype(np.float64), 1 / 255, None)
-            pixels.append(-np.log10(light))
+            plate = cutout.surface.evaluate_box(cutout.box, *cutout.donor_px)
+            seen = np.maximum(cutout.pixels, 1) / plate.astype(np.float64)
+            pixels.append(-np.log10(seen[cutout.mask]))
     density = np.concatenate(pixels)
     _, _, directions = np.linalg.svd(
         density[np.linalg.norm(density, axis=1) > 0.3], full_matrices=False

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from naturalize.compose.appearance import blurred, refocused
 from naturalize.cutouts.bank import CutoutBank, CutoutRow
 from naturalize.cutouts.cutout import Cutout
-from naturalize.optics import optical_density
+from naturalize.optics import transmittance
 from naturalize.quantiles import percentiles
 
 LOOKED_AT = 100
@@ -24,6 +24,7 @@ _EVERY = 31
 _STAINED = 0.3
 """Optical density (length of red, green, blue) from which a pixel's colour tells its stain."""
 _TRIED = 0.5
+_DARKEST = np.float32(1 / 255)
 Floats = NDArray[np.float64]
 
 
@@ -75,7 +76,7 @@ def bank_axes(bank: CutoutBank, rows: Mapping[str, Sequence[CutoutRow]]) -> Floa
     densities = []
     for row in cells:
         cutout = bank.cutout(row.id)
-        densities.append(_density(cutout)[cutout.mask][::_EVERY])
+        densities.append(_density(_light(cutout)[cutout.mask][::_EVERY]))
     return stain_axes(np.concatenate(densities).astype(np.float64))
 
 
@@ -102,11 +103,11 @@ def cell_figures(bank: CutoutBank, rows: Sequence[CutoutRow], axes: Floats) -> F
     found = []
     for row in rows:
         cutout = bank.cutout(row.id)
-        own = cutout.mask
-        azure, eosin, _ = np.linalg.solve(axes, _density(cutout)[own].mean(axis=0))
-        light = cutout.transmittance()[..., 1:2]
-        sharp = sharpness(light, own)
-        softer = sharp - sharpness(refocused(light, _TRIED), own)
+        own, light = cutout.mask, _light(cutout)
+        azure, eosin, _ = np.linalg.solve(axes, _density(light[own]).mean(axis=0))
+        green = light[..., 1:2]
+        sharp = sharpness(green, own)
+        softer = sharp - sharpness(refocused(green, _TRIED), own)
         found.append((azure, eosin, 2 * (row.area_px / np.pi) ** 0.5, sharp, softer / _TRIED))
     return np.array(found)
 
@@ -139,9 +140,13 @@ def _spread(shares: Floats) -> Figures:
     return Figures(*((high - low) / 2).tolist())
 
 
-def _density(cutout: Cutout) -> NDArray[np.float32]:
+def _light(cutout: Cutout) -> NDArray[np.float32]:
     plate = cutout.surface.evaluate_box(cutout.box, *cutout.donor_px)
-    return optical_density(np.ascontiguousarray(cutout.pixels), plate)
+    return transmittance(cutout.pixels, plate)
+
+
+def _density(light: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(-np.log10(np.maximum(light, _DARKEST)), dtype=np.float32)
 
 
 def _spaced(rows: Sequence[CutoutRow]) -> Sequence[CutoutRow]:
