@@ -8,7 +8,6 @@ from rounded tables, so that every machine renders the same pixels.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -51,22 +50,30 @@ def restained(light: Floats, stain: StainMatrix) -> Floats:
     return np.asarray(_LIGHT_OF[np.rint(steps * _DENSITY_STEPS).astype(np.intp)])
 
 
-def moved(
-    light: Floats, pixels: Floats, weight: NDArray[np.uint8], variation: Variation
-) -> tuple[Floats, Floats, NDArray[np.uint8]]:
-    """Return light and pixels (h, w, 3) and weight (h, w) of a cell scaled and bent.
+def moved(values: Floats, variation: Variation) -> Floats:
+    """Return light or pixels (h, w, 3) of a cell scaled and bent, by cubic interpolation.
 
-    All three move together. The arrays grow on every side alike as far as the cell may reach.
+    The array grows on every side alike as far as the cell may reach.
     """
     if not variation.moves:
-        return light, pixels, weight
-    warp = _Warp.of(weight.shape, variation)
-    return warp.of_light(light), warp.of_light(pixels), warp.of_weight(weight)
+        return values
+    rows, columns = _sources(values.shape, variation)
+    return np.maximum(_sampled(values, rows, columns, _cubic), 0)
 
 
 def moved_weight(weight: NDArray[np.uint8], variation: Variation) -> NDArray[np.uint8]:
-    """Return the weight (h, w) alone, as :func:`moved` does."""
-    return _Warp.of(weight.shape, variation).of_weight(weight) if variation.moves else weight
+    """Return the weight (h, w) of a cell scaled and bent, as :func:`moved` does with its light.
+
+    A pixel is the object's own where half of it or more is; the rim lies around.
+    """
+    if not variation.moves:
+        return weight
+    rows, columns = (places + 1 for places in _sources(weight.shape, variation))
+    wide = np.pad(weight, 1)[..., None].astype(np.float32)
+    own = (wide == FULL).astype(np.float32)
+    inside, faded = (_sampled(part, rows, columns, _linear)[..., 0] for part in (own, wide))
+    rim = np.minimum(np.rint(faded), FULL - 1)
+    return np.where(inside >= 0.5, np.float32(FULL), rim).astype(np.uint8)
 
 
 def refocused(image: Floats, strength: float) -> Floats:
@@ -90,41 +97,21 @@ def blurred(image: Floats, *, step: int = 1) -> Floats:
     return image
 
 
-@dataclass(frozen=True, eq=False)
-class _Warp:
-    """Where each pixel of a moved cell lies in its cutout: rows and columns, float64 (h, w)."""
-
-    rows: NDArray[np.float64]
-    columns: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, shape: tuple[int, ...], variation: Variation) -> _Warp:
-        """Return the warp of a cutout of ``shape``, about its centre."""
-        beyond = 1 + ceil(max(map(abs, variation.knots), default=0.0) / variation.size)
-        sides = [round(side * variation.size) + 2 * beyond for side in shape[:2]]
-        down, across = (
-            (np.arange(side) + 0.5 - side / 2) / variation.size + own / 2 - 0.5
-            for side, own in zip(sides, shape, strict=False)
-        )
-        rows, columns = np.meshgrid(down, across, indexing="ij")
-        if not variation.knots:
-            return cls(rows, columns)
-        knots = np.array(variation.knots).reshape(KNOTS, KNOTS, 2)
-        return cls(rows + _field(knots[..., 0], sides), columns + _field(knots[..., 1], sides))
-
-    def of_light(self, values: Floats) -> Floats:
-        """Return light or pixels (h, w, 3), by cubic interpolation (Catmull-Rom)."""
-        return np.maximum(_sampled(values, self.rows, self.columns, _cubic), 0)
-
-    def of_weight(self, weight: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the weight (h, w): the object where half of it or more, its rim around it."""
-        wide = np.pad(weight, 1)[..., None].astype(np.float32)
-        own = (wide == FULL).astype(np.float32)
-        inside, faded = (
-            _sampled(part, self.rows + 1, self.columns + 1, _linear)[..., 0] for part in (own, wide)
-        )
-        rim = np.minimum(np.rint(faded), FULL - 1)
-        return np.where(inside >= 0.5, np.float32(FULL), rim).astype(np.uint8)
+def _sources(
+    shape: tuple[int, ...], variation: Variation
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return where each pixel of a moved cell lies in its cutout: rows and columns, (h, w)."""
+    beyond = 1 + ceil(max(map(abs, variation.knots), default=0.0) / variation.size)
+    sides = [round(side * variation.size) + 2 * beyond for side in shape[:2]]
+    down, across = (
+        (np.arange(side) + 0.5 - side / 2) / variation.size + own / 2 - 0.5
+        for side, own in zip(sides, shape, strict=False)
+    )
+    rows, columns = np.meshgrid(down, across, indexing="ij")
+    if not variation.knots:
+        return rows, columns
+    knots = np.array(variation.knots).reshape(KNOTS, KNOTS, 2)
+    return rows + _field(knots[..., 0], sides), columns + _field(knots[..., 1], sides)
 
 
 def _field(knots: NDArray[np.float64], sides: list[int]) -> NDArray[np.float64]:

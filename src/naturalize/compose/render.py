@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from naturalize.compose.appearance import moved, refocused, restained
+from naturalize.compose.appearance import moved, moved_weight, refocused, restained
 from naturalize.compose.blend import BLENDS, Layer, change_density
 from naturalize.compose.objects import label_map, visible, visible_box
 from naturalize.compose.recipe import Encode, Recipe
@@ -58,12 +58,12 @@ def _layer(placement: Placement, bank: CutoutBank, recipe: Recipe, shape: tuple[
     """Return one object, oriented and changed, cut to what is visible."""
     cutout = bank.cutout(placement.cutout)
     variation = placement.variation
-    light = change_density(cutout.transmittance(), placement.density)
-    light = restained(light, variation.stain)
+    light = restained(change_density(cutout.transmittance(), placement.density), variation.stain)
     own_plate = cutout.surface.evaluate_box(cutout.box, *cutout.donor_px)
     unchanged = placement.density == (1.0, 1.0, 1.0) and variation.stain == UNSTAINED
     pixels = cutout.pixels.astype(np.float32) if unchanged else own_plate * light
-    light, pixels, weight = moved(light, pixels, cutout.weight, variation)
+    light, pixels = moved(light, variation), moved(pixels, variation)
+    weight = moved_weight(cutout.weight, variation)
     if recipe.blend == "transmittance":
         weight = keep_halo(weight) if recipe.halo else weight
         light, weight = soften_cuts(light, weight) if recipe.soft_cuts else (light, weight)
