@@ -21,6 +21,8 @@ _MEANS = (
     "would be under-represented here, not absent."
 )
 
+_BESIDE = "Beside this page: what real cells of one class [differ by](spread.md)."
+
 
 def page(result: Mapping[str, Any]) -> str:
     """Return what was measured as a page of Markdown."""
@@ -38,7 +40,7 @@ def page(result: Mapping[str, Any]) -> str:
         for depth, group in result[name]["pairs"].items():
             lines += _told(f"{name}, {depth}", result[name]["images"], group)
         lines += ["", *(_control(name, rule, result[name]) for rule in ("sum", "densest"))]
-    return "\n".join([*lines, "", _MEANS, ""])
+    return "\n".join([*lines, "", _MEANS, "", _BESIDE, ""])
 
 
 def _control(name: str, rule: str, result: Mapping[str, Any]) -> str:

@@ -55,7 +55,8 @@ def compose(
 ) -> None:
     """Compose new images by a recipe; each can be rendered again from its record.
 
-    Recipes: naturalize (as on real slides, the same synthetic share for every class), balance
+    Recipes: naturalize (as on real slides, the same synthetic share for every class), varied (the
+    same, and each cell in other stain, size, shape and focus, within what its class shows), balance
     (every class brought up to the largest), paper (Algorithm 1 of Abou Ali et al. 2023) and its
     sets paper-419-pmy, paper-1k, paper-2k, paper-balanced; objects and objects-dark for banks that
     show no blood.

@@ -101,7 +101,7 @@ def _write_tables(draft: Draft, records: list[Record], bank: CutoutBank) -> None
     scenes = [record.scene for record in records]
     donors = {scene.plate for scene in scenes}
     for scene in scenes:
-        donors |= {bank.by_id[p.cutout].sample_id for p in scene.placements}
+        donors |= {bank.by_id[name].sample_id for name in scene.cutouts}
     draft.write(RECORDS, "".join(record.line() for record in records))
     rows = ((record.file, record.scene.label) for record in records)
     draft.write(TABLE, write_table(["file", "label"], rows))

@@ -9,10 +9,12 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from naturalize.compose.appearance import moved_weight
 from naturalize.compose.canvas import inside
 from naturalize.compose.placement import orient
 from naturalize.compose.scene import Placement, Scene
 from naturalize.cutouts.bank import CutoutBank
+from naturalize.cutouts.cutout import FULL
 from naturalize.cutouts.donor_objects import donor_objects
 from naturalize.geometry import Box
 from naturalize.segment import Kind
@@ -82,7 +84,8 @@ def placed_objects(
     shape = (scene.height_px, scene.width_px)
     parts = _neighbours(scene, bank)
     for placement in scene.placements:
-        mask = bank.cutout(placement.cutout).mask
+        weight = bank.cutout(placement.cutout).weight
+        mask = moved_weight(weight, placement.variation) == FULL
         row, box = bank.by_id[placement.cutout], visible_box(placement, mask.shape, shape)
         parts.append((row.id, row.kind, row.label, (box, visible(placement, mask, shape))))
     below = len(parts) - len(scene.placements)
@@ -105,7 +108,7 @@ def _neighbours(scene: Scene, bank: CutoutBank) -> list[tuple[str, Kind, str, Pa
     kinds: dict[str, Kind] = {"RBC": "RBC", "PLT": "PLT", "OBJ": "OBJ"}
     return [
         (one.id, kinds[one.kind], "", (one.box, one.pixels))
-        for one in donor_objects(bank, scene.plate)
+        for one in donor_objects(bank, bank.by_id[scene.surroundings.without].sample_id)
         if one.id != scene.surroundings.without and one.kind in kinds
     ]
 

@@ -10,16 +10,19 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from naturalize.compose.appearance import moved_weight
 from naturalize.compose.blend import BLENDS_ON
 from naturalize.compose.canvas import Canvas
 from naturalize.compose.jpeg_grid import grid_phase, snapped
 from naturalize.compose.layout import Slot, draw_slots
 from naturalize.compose.recipe import Recipe
-from naturalize.compose.scene import Placement, Scene
+from naturalize.compose.scene import Placement, Scene, Variation
 from naturalize.compose.stain import Stain, draw_plate, draw_stain, near
 from naturalize.compose.stock import stock_of
 from naturalize.compose.surroundings import draw_kept_scene
+from naturalize.compose.variation import draw_focus, draw_light, draw_variation
 from naturalize.cutouts.bank import CutoutBank, CutoutRow, DonorRow
+from naturalize.cutouts.cutout import FULL
 from naturalize.errors import InputError
 from naturalize.geometry import Box
 from naturalize.segment import Kind
@@ -64,7 +67,9 @@ def draw_scene(recipe: Recipe, bank: CutoutBank, label: str, *, rng: np.random.G
     shape = observed if recipe.canvas == "as observed" else recipe.canvas
     stain = draw_stain(recipe, bank, plate, subject, rng=rng)
     drawing = _Drawing(recipe, bank, Canvas.of(shape), stain, rng)
-    first = _place_subject(drawing, subject)
+    chance = rng.spawn(1)[0]
+    variation = draw_variation(recipe, bank, subject, rng=chance)
+    first = _place_subject(drawing, subject, variation)
     tried = [
         *_red_cells(drawing, plate),
         *_platelets(drawing, plate),
@@ -72,12 +77,13 @@ def draw_scene(recipe: Recipe, bank: CutoutBank, label: str, *, rng: np.random.G
     ]
     return Scene(
         label=label,
-        plate=plate.sample_id,
+        plate=draw_light(recipe, bank, plate, rng=chance).sample_id,
         height_px=shape[0],
         width_px=shape[1],
         noise_seed=int(rng.integers(2**31)),
         placements=(first, *(placed for _, placed in tried if placed is not None)),
         unplaced=dict(Counter(kind for kind, placed in tried if placed is None)),
+        focus=draw_focus(recipe, bank, label, rng=chance),
     )
 
 
@@ -149,11 +155,12 @@ def draw_count(wanted: Any, seen: tuple[int, ...], *, rng: np.random.Generator) 
     return int(rng.integers(low, high + 1))
 
 
-def _place_subject(drawing: _Drawing, row: CutoutRow) -> Placement:
+def _place_subject(drawing: _Drawing, row: CutoutRow, variation: Variation) -> Placement:
     """Put the subject at the centre, off it by what one real image showed."""
     recipe, rng = drawing.recipe, drawing.rng
     turns, flip = _draw_pose(drawing)
-    mask = orient(drawing.bank.cutout(row.id).mask, turns, flip)
+    weight = moved_weight(drawing.bank.cutout(row.id).weight, variation)
+    mask = orient(weight == FULL, turns, flip)
     offsets = drawing.bank.statistics.offsets
     down = right = 0.0
     if recipe.jitter == "as observed" and offsets:
@@ -161,10 +168,18 @@ def _place_subject(drawing: _Drawing, row: CutoutRow) -> Placement:
     height_px, width_px = drawing.canvas.shape
     top = round(height_px / 2 + down - mask.shape[0] / 2)
     left = round(width_px / 2 + right - mask.shape[1] / 2)
-    top, left = _on_grid(recipe, row, turns, flip, top, left)
+    if not variation.moves:
+        top, left = _on_grid(recipe, row, turns, flip, top, left)
     drawing.canvas.put_subject(mask, Box(top, left, *mask.shape))
-    density = drawing.stain.density(row.sample_id)
-    return Placement(cutout=row.id, top=top, left=left, turns=turns, flip=flip, density=density)
+    return Placement(
+        cutout=row.id,
+        top=top,
+        left=left,
+        turns=turns,
+        flip=flip,
+        density=drawing.stain.density(row.sample_id),
+        variation=variation,
+    )
 
 
 def _fill(drawing: _Drawing, slot: Slot, left: list[CutoutRow]) -> Placement | None:

@@ -17,6 +17,7 @@ Count = Annotated[int, Field(ge=0, le=500)]
 Number = Annotated[int, Field(ge=0, le=1_000_000)]
 Side = Annotated[int, Field(ge=32, le=8192)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Bend = Annotated[float, Field(ge=0, le=0.1)]
 
 
 class _Part(BaseModel):
@@ -24,17 +25,30 @@ class _Part(BaseModel):
 
 
 class Appearance(_Part):
-    """How far a cell may be changed: optical density times 1 +- the share, 0 for not at all.
+    """How far an image may differ from those its parts come from, 0 for not at all.
 
-    On a dark background it is the light an object gives off.
+    The first three are optical density times 1 +- the share, on a dark background the light given
+    off. With the recipe's ``stain: one`` the
+    first two are drawn once for all cells of an image, and ``density_per_cell`` for each; with
+    ``stain: any`` the first two are drawn for each cell.
 
-    With ``stain: one`` the first two are drawn once for all cells of an image, and
-    ``density_per_cell`` for each; with ``stain: any`` the first two are drawn for each cell.
+    The others stay within what real images show (:mod:`naturalize.compose.spread`). ``stain`` and
+    ``size`` change the subject, each up to that share of one standard deviation of its class: its
+    azure and eosin apart, and its diameter. ``elastic`` bends the subject by up to that share of
+    its diameter. ``focus`` blurs or sharpens the whole image, up to that share of one standard
+    deviation of focus in the class. ``illumination`` is the share of images that show the bare
+    slide, and so the light, of any plate of the bank, lights that differ by ``plate_tolerance``
+    equally often (``transmittance`` only). A subject that was sized or bent has left its JPEG grid.
     """
 
     density: Share = 0.0
     density_per_channel: Share = 0.0
     density_per_cell: Share = 0.0
+    stain: Share = 0.0
+    size: Share = 0.0
+    elastic: Bend = 0.0
+    focus: Share = 0.0
+    illumination: Share = 0.0
 
 
 class Encode(_Part):
@@ -127,6 +141,12 @@ class Recipe(_Part):
                 "surroundings kept or own go with canvas, red_cells and platelets as observed, "
                 "and turns: false"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _light_that_cells_follow(self) -> Recipe:
+        if self.appearance.illumination and self.blend != "transmittance":
+            raise ValueError("appearance.illumination goes with blend transmittance")
         return self
 
     @property

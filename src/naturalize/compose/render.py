@@ -10,11 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from naturalize.compose.appearance import moved, moved_weight, refocused, restained
 from naturalize.compose.blend import BLENDS, Layer, change_density
 from naturalize.compose.objects import Part, label_map, visible, visible_box
 from naturalize.compose.recipe import Recipe
 from naturalize.compose.rim import keep_halo, soften_cuts
-from naturalize.compose.scene import UNCHANGED, Density, Placement, Scene
+from naturalize.compose.scene import UNCHANGED, UNSTAINED, Placement, Scene
 from naturalize.compose.surroundings import ground
 from naturalize.cutouts.bank import CutoutBank
 from naturalize.cutouts.cutout import FULL, Cutout
@@ -58,8 +59,9 @@ def paint(scene: Scene, bank: CutoutBank, recipe: Recipe) -> tuple[Rgb, NDArray[
     layers = _noted((_layer(p, bank, recipe, shape) for p in scene.placements), parts)
     if scene.surroundings is not None:
         (subject,) = layers
-        layers = iter((ground(scene, scene.surroundings, bank, recipe, canvas, subject), subject))
+        layers = iter((ground(scene.surroundings, bank, recipe, canvas, subject), subject))
     blended = BLENDS[recipe.blend](canvas, noise, layers)
+    blended = refocused(blended, scene.focus)
     np.clip(blended, 0, 255, out=blended)
     planes = np.rint(blended, out=blended).astype(np.uint8).transpose(2, 0, 1)
     return np.asarray(cv2.merge(list(planes)), dtype=np.uint8), label_map(shape, parts)
@@ -73,10 +75,14 @@ def _noted(layers: Iterable[Layer], parts: list[Part]) -> Iterator[Layer]:
 
 
 def bare_slide(scene: Scene, bank: CutoutBank) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-    """Return the plate of a scene, float32 (H, W, 3), and its noise, int8 of the same shape."""
-    plate = bank.plate(scene.plate)
+    """Return the plate of a scene, float32 (H, W, 3), and its noise, int8 of the same shape.
+
+    Where a real image is kept it is that image's noise, whatever light it is shown in.
+    """
+    plate, kept = bank.plate(scene.plate), scene.surroundings
     shape = scene.height_px, scene.width_px
-    noise = plate.noise(*shape, rng=child(scene.noise_seed, "noise"))
+    grain = plate if kept is None else bank.plate(bank.by_id[kept.without].sample_id)
+    noise = grain.noise(*shape, rng=child(scene.noise_seed, "noise"))
     surface = plate.surface.evaluate_planes(Box(0, 0, *shape), *shape)
     return surface.transpose(1, 2, 0), noise
 
@@ -84,17 +90,20 @@ def bare_slide(scene: Scene, bank: CutoutBank) -> tuple[NDArray[np.float32], NDA
 def _layer(placement: Placement, bank: CutoutBank, recipe: Recipe, shape: tuple[int, ...]) -> Layer:
     """Return one object, oriented and changed, cut to what is visible."""
     cutout = bank.cutout(placement.cutout)
+    variation = placement.variation
     if bank.statistics.background == "dark":
         light = cutout.emission() * np.array(placement.density, dtype=np.float32)
     else:
         light = change_density(cutout.transmittance, placement.density)
-    weight = cutout.weight
-    pixels = light
+    dyed = restained(light, variation.stain)
+    pixels = light = moved(dyed, variation)
+    weight = moved_weight(cutout.weight, variation)
     if recipe.blend in ("transmittance", "emission"):
         weight = keep_halo(weight) if recipe.halo else weight
         light, weight = soften_cuts(light, weight) if recipe.soft_cuts else (light, weight)
     else:
-        pixels = _pixels(cutout, light, placement.density, bank.statistics.background)
+        own = _pixels(cutout, dyed, placement, bank.statistics.background)
+        pixels = moved(own, variation)
     return Layer(
         box=visible_box(placement, weight.shape, shape),
         light=visible(placement, light, shape),
@@ -104,10 +113,10 @@ def _layer(placement: Placement, bank: CutoutBank, recipe: Recipe, shape: tuple[
 
 
 def _pixels(
-    cutout: Cutout, light: NDArray[np.float32], density: Density, background: Background
+    cutout: Cutout, light: NDArray[np.float32], placement: Placement, background: Background
 ) -> NDArray[np.float32]:
     """Return the donor's pixels with the density of ``light``, its own values where unchanged."""
-    if density == UNCHANGED:
+    if placement.density == UNCHANGED and placement.variation.stain == UNSTAINED:
         return cutout.pixels.astype(np.float32)
     own_plate = cutout.surface.evaluate_planes(cutout.box, *cutout.donor_px).transpose(1, 2, 0)
     return own_plate + light if background == "dark" else own_plate * light

@@ -10,13 +10,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from naturalize.compose.appearance import moved_weight
 from naturalize.compose.blend import Layer, change_density
 from naturalize.compose.jpeg_grid import grid_phase, snapped
 from naturalize.compose.places import draw_place
 from naturalize.compose.recipe import Recipe
 from naturalize.compose.rim import keep_halo
-from naturalize.compose.scene import Placement, Scene, Surroundings
+from naturalize.compose.scene import Placement, Scene, Surroundings, Variation
 from naturalize.compose.stain import draw_tint
+from naturalize.compose.variation import draw_focus, draw_light, draw_variation
 from naturalize.cutouts.bank import CutoutBank, CutoutRow
 from naturalize.cutouts.cutout import FULL
 from naturalize.geometry import Box
@@ -37,29 +39,34 @@ def draw_kept_scene(
 
     Raises :class:`InputError` where no image of the bank shows enough of its slide.
     """
-    taken_out = (
-        subject if recipe.surroundings == "own" else draw_place(recipe, bank, subject, rng=rng)
-    )
+    own = recipe.surroundings == "own"
+    taken_out = subject if own else draw_place(recipe, bank, subject, rng=rng)
     donor = bank.donor_by_id[taken_out.sample_id]
     stain = draw_tint(recipe, bank, donor, subject, rng=rng)
-    top, left = _in_place_of(recipe, bank, subject, taken_out)
+    chance = rng.spawn(1)[0]
+    variation = draw_variation(recipe, bank, subject, rng=chance)
+    top, left = _in_place_of(recipe, bank, subject, variation, taken_out)
     placed = Placement(
-        cutout=subject.id, top=top, left=left, density=stain.density(subject.sample_id)
+        cutout=subject.id,
+        top=top,
+        left=left,
+        density=stain.density(subject.sample_id),
+        variation=variation,
     )
     return Scene(
         label=label,
-        plate=donor.sample_id,
+        plate=draw_light(recipe, bank, donor, rng=chance).sample_id,
         height_px=donor.height_px,
         width_px=donor.width_px,
         noise_seed=int(rng.integers(2**31)),
         placements=(placed,),
         unplaced={},
         surroundings=Surroundings(without=taken_out.id, density=stain.density(donor.sample_id)),
+        focus=draw_focus(recipe, bank, label, rng=chance),
     )
 
 
 def ground(
-    scene: Scene,
     kept: Surroundings,
     bank: CutoutBank,
     recipe: Recipe,
@@ -68,33 +75,40 @@ def ground(
 ) -> Layer:
     """Return what a scene keeps of a real image, to lie below all else.
 
-    ``plate`` is its slide, float32 (H, W, 3). Where slide shows, ``subject`` is laid over slide
-    and noise of their own, as noise seen through a cell would be twice there.
+    ``plate`` is the slide it is shown on, float32 (H, W, 3). Where slide shows, ``subject`` is laid
+    over slide and noise of their own, as noise seen through a cell would be twice there.
     """
     hole = bank.cutout(kept.without)
-    picture = bank.picture(scene.plate).astype(np.float32)
-    light = change_density(picture / plate, kept.density)
+    picture = bank.picture(hole.sample_id).astype(np.float32)
+    own_plate = hole.surface.evaluate(*hole.donor_px)
+    light = change_density(picture / own_plate, kept.density)
     weight = np.full(light.shape[:2], FULL, dtype=np.uint8)
     weight[hole.box.slices] -= keep_halo(hole.weight) if recipe.halo else hole.weight
     window = subject.box.slices
     through = (weight[window].astype(np.int32) * (FULL - subject.weight.astype(np.int32))) // FULL
     slide = _shows_slide(light)[window]
     weight[window] = np.where(slide, through, weight[window])
-    whole = Box(0, 0, scene.height_px, scene.width_px)
+    whole = Box(0, 0, *hole.donor_px)
     return Layer(whole, light, plate * light, weight, ground=True)
 
 
 def _in_place_of(
-    recipe: Recipe, bank: CutoutBank, subject: CutoutRow, taken_out: CutoutRow
+    recipe: Recipe,
+    bank: CutoutBank,
+    subject: CutoutRow,
+    variation: Variation,
+    taken_out: CutoutRow,
 ) -> tuple[int, int]:
     """Return (top, left) that bring the subject's middle to that of the cell taken out."""
-    own, place = bank.cutout(subject.id).own_box, bank.cutout(taken_out.id).own_box
-    top = round(place.top + (place.height - own.height) / 2) - (own.top - subject.box.top)
-    left = round(place.left + (place.width - own.width) / 2) - (own.left - subject.box.left)
-    if not recipe.jpeg_grid:
+    place = bank.cutout(taken_out.id).own_box
+    mask = moved_weight(bank.cutout(subject.id).weight, variation) == FULL
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    top = round(place.top + place.height / 2 - float(rows[0] + rows[-1] + 1) / 2)
+    left = round(place.left + place.width / 2 - float(columns[0] + columns[-1] + 1) / 2)
+    if not recipe.jpeg_grid or variation.moves:
         return top, left
-    rows, columns = grid_phase(subject.box, 0, False)
-    return snapped(top, rows), snapped(left, columns)
+    rows_phase, columns_phase = grid_phase(subject.box, 0, False)
+    return snapped(top, rows_phase), snapped(left, columns_phase)
 
 
 def _shows_slide(light: NDArray[np.float32]) -> NDArray[np.bool_]:
