@@ -49,7 +49,7 @@ def loaded(bank: Artefact) -> CutoutBank:
 
 
 def recipe_with(**appearance: float) -> Recipe:
-    plain = load_recipe("naturalize").model_dump()
+    plain = load_recipe("recomposed").model_dump()
     return Recipe.model_validate(plain | {"appearance": appearance})
 
 

@@ -26,7 +26,7 @@ def loaded(bank: Artefact) -> CutoutBank:
 
 def scene(loaded: CutoutBank, seed: int) -> Scene:
     label = next(label for label in loaded.classes if loaded.subjects(label))
-    return draw_scene(load_recipe("naturalize"), loaded, label, rng=np.random.default_rng(seed))
+    return draw_scene(load_recipe("recomposed"), loaded, label, rng=np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("turns", range(4))
@@ -80,7 +80,7 @@ def test_red_cells_of_one_image_are_stained_alike(loaded: CutoutBank) -> None:
     looks = stock_of(loaded).looks
     spread: dict[str, list[float]] = {"one": [], "any": []}
     for stain, found in spread.items():
-        recipe = load_recipe("naturalize").model_copy(update={"stain": stain})
+        recipe = load_recipe("recomposed").model_copy(update={"stain": stain})
         for seed in range(6):
             label = next(label for label in loaded.classes if loaded.subjects(label))
             drawn = draw_scene(recipe, loaded, label, rng=np.random.default_rng(seed))

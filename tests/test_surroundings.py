@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -203,7 +204,6 @@ def test_a_silhouette_tells_size_and_contact(loaded: CutoutBank) -> None:
     cutout = loaded.cutout(shapes.rows[0].id)
     left = np.arange(cutout.weight.shape[1]) < cutout.weight.shape[1] // 3
     weight = np.where((cutout.weight < 255) & left, 0, np.maximum(cutout.weight, 200))
-    changed = type(cutout)(**{**vars(cutout), "weight": weight.astype(np.uint8)})
-    _, touched = silhouette(changed)
+    _, touched = silhouette(replace(cutout, weight=weight.astype(np.uint8)))
     assert touched[[0, 1, -1, -2]].all()
     assert not touched[DIRECTIONS // 4 : 3 * DIRECTIONS // 4].any()

@@ -117,4 +117,4 @@ def _line_px(picture: Rgb) -> int:
 
 
 def _rounded(values: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Rgb:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
