@@ -54,14 +54,12 @@ def draw_scene(recipe: Recipe, bank: CutoutBank, label: str, *, rng: np.random.G
     that the recipe's blend does not suit.
     """
     subjects = bank.subjects(label)
-    if recipe.surroundings == "own":
-        subjects = tuple(row for row in subjects if bank.donor_by_id[row.sample_id].tiles)
     if not subjects:
         raise InputError("classes", "classes with cutouts in the bank", label)
     _check_blend(recipe, bank)
-    subject = subjects[int(rng.integers(len(subjects)))]
     if recipe.surroundings != "composed":
-        return draw_kept_scene(recipe, bank, label, subject, rng=rng)
+        return draw_kept_scene(recipe, bank, label, subjects, rng=rng)
+    subject = subjects[int(rng.integers(len(subjects)))]
     plate = draw_plate(recipe, bank, subject, rng=rng)
     observed = plate.height_px, plate.width_px
     shape = observed if recipe.canvas == "as observed" else recipe.canvas

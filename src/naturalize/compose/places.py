@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,13 +16,15 @@ from naturalize.compose.stock import stock_of
 from naturalize.cutouts.bank import CutoutBank, CutoutRow
 from naturalize.errors import InputError
 
-_DRAWN, _SUITED = 400, 5
-"""Images drawn, at most, and those of them that suit best, among which one is drawn."""
+_SUITED = 5
+"""The images that suit a subject best, among which one is drawn."""
+_SUBJECTS = 4
+"""Subjects drawn, of which the one is taken that fits its place best."""
 
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """The subjects of images that show their slide and no other nucleated cell.
+    """The subjects of images that show no other nucleated cell.
 
     Of each of ``rows``: its kind, its image and the colour of its slide (n, 3), how red cells look
     there (n, 3; NaN where none was cut out), its silhouette (n, 72).
@@ -40,7 +43,11 @@ class Places:
 def places_of(bank: CutoutBank) -> Places:
     """Look through the subjects of a bank, once a process."""
     stock, donors = stock_of(bank), bank.donor_by_id
-    rows = tuple(row for row in bank.rows if row.label and _can_be_kept(bank, row, stock.crowded))
+    rows = tuple(
+        row
+        for row in bank.rows
+        if row.label and donors[row.sample_id].file_bytes and row.sample_id not in stock.crowded
+    )
     unknown = np.full(5, np.nan)
     colours = [donors[row.sample_id].surface.coefficients[:, 0] for row in rows]
     looks = [stock.looks.get(row.sample_id, unknown)[:3] for row in rows]
@@ -56,31 +63,37 @@ def places_of(bank: CutoutBank) -> Places:
     )
 
 
-def draw_place(
-    recipe: Recipe, bank: CutoutBank, subject: CutoutRow, *, rng: np.random.Generator
-) -> CutoutRow:
-    """Draw the cell whose place a subject takes: one of its kind, on an image lit like its own.
+def draw_pair(
+    recipe: Recipe, bank: CutoutBank, subjects: Sequence[CutoutRow], *, rng: np.random.Generator
+) -> tuple[CutoutRow, CutoutRow]:
+    """Draw one of ``subjects`` and the cell whose place it takes.
 
-    With ``stain: one`` also stained like it, if any is; then, of some, one that hides what must not
-    show, see :func:`~naturalize.compose.silhouette.misfit`. Raises :class:`InputError` where the
-    bank has no such image.
+    Some subjects are drawn, a place for each, and the pair taken that fits best: a cell cut off
+    from many neighbours seldom finds a place where it meets as many.
+    """
+    drawn = [subjects[int(rng.integers(len(subjects)))] for _ in range(_SUBJECTS)]
+    pairs = [(*_draw_place(recipe, bank, subject, rng=rng), subject) for subject in drawn]
+    _, place, subject = min(pairs, key=lambda pair: pair[0])
+    return subject, place
+
+
+def _draw_place(
+    recipe: Recipe, bank: CutoutBank, subject: CutoutRow, *, rng: np.random.Generator
+) -> tuple[float, CutoutRow]:
+    """Draw the cell whose place a subject takes, on an image lit like its own, and their misfit.
+
+    With ``stain: one`` also stained like it, if any is; of these one of the few that hide best what
+    must not show. Raises :class:`InputError` where the bank has no such image.
     """
     places = places_of(bank)
     able = (places.kinds == subject.kind) & (places.images != subject.sample_id)
     if not able.any():
-        raise InputError("bank", f"an image of another {subject.kind} that shows its slide", "none")
+        raise InputError("bank", f"an image of another {subject.kind} to put a cell in", "none")
     alike = np.flatnonzero(_alike(recipe, bank, subject, places, able))
-    if alike.size > _DRAWN:
-        alike = rng.choice(alike, _DRAWN, replace=False)
     shape = silhouette(bank.cutout(subject.id))
     off = misfit(*shape, places.reaches[alike], places.touched[alike])
-    best = alike[np.argsort(off, kind="stable")[:_SUITED]]
-    return places.rows[int(rng.choice(best))]
-
-
-def _can_be_kept(bank: CutoutBank, row: CutoutRow, crowded: frozenset[str]) -> bool:
-    donor = bank.donor_by_id[row.sample_id]
-    return donor.file_bytes > 0 and donor.tiles > 0 and row.sample_id not in crowded
+    best = int(rng.choice(np.argsort(off, kind="stable")[:_SUITED]))
+    return float(off[best]), places.rows[int(alike[best])]
 
 
 def _alike(

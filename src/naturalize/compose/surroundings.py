@@ -7,13 +7,15 @@ its own cell hid may come to light, no edge cut through a neighbour may end on b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.compose.appearance import moved_weight
 from naturalize.compose.blend import Layer, change_density
 from naturalize.compose.jpeg_grid import grid_phase, snapped
-from naturalize.compose.places import draw_place
+from naturalize.compose.places import draw_pair
 from naturalize.compose.recipe import Recipe
 from naturalize.compose.rim import keep_halo
 from naturalize.compose.scene import Placement, Scene, Surroundings, Variation
@@ -31,16 +33,18 @@ def draw_kept_scene(
     recipe: Recipe,
     bank: CutoutBank,
     label: str,
-    subject: CutoutRow,
+    subjects: Sequence[CutoutRow],
     *,
     rng: np.random.Generator,
 ) -> Scene:
-    """Draw an image and put ``subject`` in the place of its cell.
+    """Draw an image and one of ``subjects`` that takes the place of its cell.
 
-    Raises :class:`InputError` where no image of the bank shows enough of its slide.
+    Raises :class:`InputError` where the bank has no image to put it in.
     """
-    own = recipe.surroundings == "own"
-    taken_out = subject if own else draw_place(recipe, bank, subject, rng=rng)
+    if recipe.surroundings == "own":
+        subject = taken_out = subjects[int(rng.integers(len(subjects)))]
+    else:
+        subject, taken_out = draw_pair(recipe, bank, subjects, rng=rng)
     donor = bank.donor_by_id[taken_out.sample_id]
     stain = draw_tint(recipe, bank, donor, subject, rng=rng)
     chance = rng.spawn(1)[0]

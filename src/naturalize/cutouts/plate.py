@@ -40,8 +40,10 @@ class Plate:
     def noise(self, height_px: int, width_px: int, *, rng: np.random.Generator) -> NDArray[np.int8]:
         """Return int8 (height, width, 3) of noise laid out from the tiles, each turned at random.
 
-        Whole numbers from integer draws: the same on every machine.
+        Whole numbers from integer draws: the same on every machine. Without a tile there is none.
         """
+        if not len(self.tiles):
+            return np.zeros((height_px, width_px, 3), dtype=np.int8)
         rows, columns = -(-height_px // TILE_PX), -(-width_px // TILE_PX)
         tile, turns, flip = rng.integers(0, [len(self.tiles), 4, 2], size=(rows * columns, 3)).T
         laid = self._posed[turns, flip, tile].reshape(rows, columns, 3, TILE_PX, TILE_PX)
