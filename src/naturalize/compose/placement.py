@@ -57,9 +57,9 @@ def draw_scene(recipe: Recipe, bank: CutoutBank, label: str, *, rng: np.random.G
     if not subjects:
         raise InputError("classes", "classes with cutouts in the bank", label)
     _check_blend(recipe, bank)
-    if recipe.surroundings != "composed":
-        return draw_kept_scene(recipe, bank, label, subjects, rng=rng)
     subject = subjects[int(rng.integers(len(subjects)))]
+    if recipe.surroundings != "composed":
+        return draw_kept_scene(recipe, bank, label, subject, rng=rng)
     plate = draw_plate(recipe, bank, subject, rng=rng)
     observed = plate.height_px, plate.width_px
     shape = observed if recipe.canvas == "as observed" else recipe.canvas

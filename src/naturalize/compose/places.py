@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,22 +15,21 @@ from naturalize.compose.stock import stock_of
 from naturalize.cutouts.bank import CutoutBank, CutoutRow
 from naturalize.errors import InputError
 
-_SUITED = 5
-"""The images that suit a subject best, among which one is drawn."""
-_SUBJECTS = 4
-"""Subjects drawn, of which the one is taken that fits its place best."""
+_DRAWN, _SUITED = 400, 5
+"""Images drawn for a subject, at most, and those that suit best, among which one is drawn."""
 
 
 @dataclass(frozen=True, eq=False)
 class Places:
     """The subjects of images that show no other nucleated cell.
 
-    Of each of ``rows``: its kind, its image and the colour of its slide (n, 3), how red cells look
-    there (n, 3; NaN where none was cut out), its silhouette (n, 72).
+    Of each of ``rows``: its kind, its class, its image and the colour of its slide (n, 3), how red
+    cells look there (n, 3; NaN where none was cut out), its silhouette (n, 72).
     """
 
     rows: tuple[CutoutRow, ...]
     kinds: NDArray[np.str_]
+    labels: NDArray[np.str_]
     images: NDArray[np.str_]
     colours: NDArray[np.float64]
     looks: NDArray[np.float64]
@@ -55,6 +53,7 @@ def places_of(bank: CutoutBank) -> Places:
     return Places(
         rows=rows,
         kinds=np.array([row.kind for row in rows], np.str_),
+        labels=np.array([row.label for row in rows], np.str_),
         images=np.array([row.sample_id for row in rows], np.str_),
         colours=np.array(colours).reshape(-1, 3),
         looks=np.array(looks).reshape(-1, 3),
@@ -63,37 +62,32 @@ def places_of(bank: CutoutBank) -> Places:
     )
 
 
-def draw_pair(
-    recipe: Recipe, bank: CutoutBank, subjects: Sequence[CutoutRow], *, rng: np.random.Generator
-) -> tuple[CutoutRow, CutoutRow]:
-    """Draw one of ``subjects`` and the cell whose place it takes.
-
-    Some subjects are drawn, a place for each, and the pair taken that fits best: a cell cut off
-    from many neighbours seldom finds a place where it meets as many.
-    """
-    drawn = [subjects[int(rng.integers(len(subjects)))] for _ in range(_SUBJECTS)]
-    pairs = [(*_draw_place(recipe, bank, subject, rng=rng), subject) for subject in drawn]
-    _, place, subject = min(pairs, key=lambda pair: pair[0])
-    return subject, place
-
-
-def _draw_place(
+def draw_place(
     recipe: Recipe, bank: CutoutBank, subject: CutoutRow, *, rng: np.random.Generator
-) -> tuple[float, CutoutRow]:
-    """Draw the cell whose place a subject takes, on an image lit like its own, and their misfit.
+) -> CutoutRow:
+    """Draw the cell whose place a subject takes: one of its kind, on an image lit like its own.
 
-    With ``stain: one`` also stained like it, if any is; of these one of the few that hide best what
-    must not show. Raises :class:`InputError` where the bank has no such image.
+    With ``stain: one`` also stained like it, if any is; with ``places: class`` an image of its own
+    class, if there is another. Of some, one of the few that hide best what must not show, see
+    :func:`~naturalize.compose.silhouette.misfit`. Raises :class:`InputError` where the bank has no
+    such image.
     """
     places = places_of(bank)
     able = (places.kinds == subject.kind) & (places.images != subject.sample_id)
+    if recipe.places == "class":
+        able &= places.labels == subject.label
     if not able.any():
-        raise InputError("bank", f"an image of another {subject.kind} to put a cell in", "none")
+        which = (
+            f"of class {subject.label}" if recipe.places == "class" else f"with a {subject.kind}"
+        )
+        raise InputError("bank", f"another image {which} to put a cell in", "none")
     alike = np.flatnonzero(_alike(recipe, bank, subject, places, able))
+    if alike.size > _DRAWN:
+        alike = rng.choice(alike, _DRAWN, replace=False)
     shape = silhouette(bank.cutout(subject.id))
     off = misfit(*shape, places.reaches[alike], places.touched[alike])
-    best = int(rng.choice(np.argsort(off, kind="stable")[:_SUITED]))
-    return float(off[best]), places.rows[int(alike[best])]
+    best = rng.choice(np.argsort(off, kind="stable")[:_SUITED])
+    return places.rows[int(alike[best])]
 
 
 def _alike(

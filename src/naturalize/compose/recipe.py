@@ -75,6 +75,8 @@ class Recipe(_Part):
     ``surroundings`` are composed of bystanders from many images, or a real image's, kept as it is
     but for its subject: one that suits (``"kept"``), or the subject's own (``"own"``: nothing new,
     yet made like any composite).
+    ``places`` takes kept surroundings from images of the subject's class, as they are observed, or
+    of any (``"any"``: nothing around a cell tells its class).
     ``layout`` places red cells as the plate's own image shows them, clumps and border included
     (``red_cells`` is then as observed), or at random; ``jpeg_grid`` keeps cutouts on the 8 x 8
     blocks they come from. ``stain: one`` composes an image of slides and red cells that look alike
@@ -99,6 +101,7 @@ class Recipe(_Part):
     platelets: Observed | Count | tuple[Count, Count] = "as observed"
     objects: Observed | Count | tuple[Count, Count] = "as observed"
     surroundings: Literal["composed", "kept", "own"] = "composed"
+    places: Literal["class", "any"] = "any"
     layout: Observed | Literal["random"] = "random"
     stain: Literal["one", "any"] = "any"
     jpeg_grid: bool = False

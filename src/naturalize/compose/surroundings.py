@@ -7,15 +7,13 @@ its own cell hid may come to light, no edge cut through a neighbour may end on b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.compose.appearance import moved_weight
 from naturalize.compose.blend import Layer, change_density
 from naturalize.compose.jpeg_grid import grid_phase, snapped
-from naturalize.compose.places import draw_pair
+from naturalize.compose.places import draw_place
 from naturalize.compose.recipe import Recipe
 from naturalize.compose.rim import keep_halo
 from naturalize.compose.scene import Placement, Scene, Surroundings, Variation
@@ -33,18 +31,16 @@ def draw_kept_scene(
     recipe: Recipe,
     bank: CutoutBank,
     label: str,
-    subjects: Sequence[CutoutRow],
+    subject: CutoutRow,
     *,
     rng: np.random.Generator,
 ) -> Scene:
-    """Draw an image and one of ``subjects`` that takes the place of its cell.
+    """Draw an image and put ``subject`` in the place of its cell.
 
     Raises :class:`InputError` where the bank has no image to put it in.
     """
-    if recipe.surroundings == "own":
-        subject = taken_out = subjects[int(rng.integers(len(subjects)))]
-    else:
-        subject, taken_out = draw_pair(recipe, bank, subjects, rng=rng)
+    own = recipe.surroundings == "own"
+    taken_out = subject if own else draw_place(recipe, bank, subject, rng=rng)
     donor = bank.donor_by_id[taken_out.sample_id]
     stain = draw_tint(recipe, bank, donor, subject, rng=rng)
     chance = rng.spawn(1)[0]
