@@ -74,13 +74,10 @@ def draw_place(
     """
     places = places_of(bank)
     able = (places.kinds == subject.kind) & (places.images != subject.sample_id)
-    if recipe.places == "class":
-        able &= places.labels == subject.label
     if not able.any():
-        which = (
-            f"of class {subject.label}" if recipe.places == "class" else f"with a {subject.kind}"
-        )
-        raise InputError("bank", f"another image {which} to put a cell in", "none")
+        raise InputError("bank", f"another image with a {subject.kind} to put a cell in", "none")
+    same = able & (places.labels == subject.label)
+    able = same if recipe.places == "class" and same.any() else able
     alike = np.flatnonzero(_alike(recipe, bank, subject, places, able))
     if alike.size > _DRAWN:
         alike = rng.choice(alike, _DRAWN, replace=False)
