@@ -21,16 +21,18 @@ _DRAWN, _SUITED = 400, 5
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """The subjects of images that show no other nucleated cell.
+    """The subjects of a bank, each with the image it may be taken out of.
 
-    Of each of ``rows``: its kind, its class, its image and the colour of its slide (n, 3), how red
-    cells look there (n, 3; NaN where none was cut out), its silhouette (n, 72).
+    Of each of ``rows``: its kind, its class, its image, whether that is ``crowded`` (shows another
+    nucleated cell), the colour of its slide (n, 3), how red cells look there (n, 3; NaN where none
+    was cut out), its silhouette (n, 72).
     """
 
     rows: tuple[CutoutRow, ...]
     kinds: NDArray[np.str_]
     labels: NDArray[np.str_]
     images: NDArray[np.str_]
+    crowded: NDArray[np.bool_]
     colours: NDArray[np.float64]
     looks: NDArray[np.float64]
     reaches: NDArray[np.float64]
@@ -41,11 +43,7 @@ class Places:
 def places_of(bank: CutoutBank) -> Places:
     """Look through the subjects of a bank, once a process."""
     stock, donors = stock_of(bank), bank.donor_by_id
-    rows = tuple(
-        row
-        for row in bank.rows
-        if row.label and donors[row.sample_id].file_bytes and row.sample_id not in stock.crowded
-    )
+    rows = tuple(row for row in bank.rows if row.label and donors[row.sample_id].file_bytes)
     unknown = np.full(5, np.nan)
     colours = [donors[row.sample_id].surface.coefficients[:, 0] for row in rows]
     looks = [stock.looks.get(row.sample_id, unknown)[:3] for row in rows]
@@ -55,6 +53,7 @@ def places_of(bank: CutoutBank) -> Places:
         kinds=np.array([row.kind for row in rows], np.str_),
         labels=np.array([row.label for row in rows], np.str_),
         images=np.array([row.sample_id for row in rows], np.str_),
+        crowded=np.array([row.sample_id in stock.crowded for row in rows], np.bool_),
         colours=np.array(colours).reshape(-1, 3),
         looks=np.array(looks).reshape(-1, 3),
         reaches=np.array([reach for reach, _ in shapes]).reshape(-1, DIRECTIONS),
@@ -68,16 +67,16 @@ def draw_place(
     """Draw the cell whose place a subject takes: one of its kind, on an image lit like its own.
 
     With ``stain: one`` also stained like it, if any is; with ``places: class`` an image of its own
-    class, if there is another. Of some, one of the few that hide best what must not show, see
-    :func:`~naturalize.compose.silhouette.misfit`. Raises :class:`InputError` where the bank has no
-    such image.
+    class, if there is another, else one that shows no second nucleated cell. Of some, one of the
+    few that hide best what must not show, see :func:`~naturalize.compose.silhouette.misfit`. Raises
+    :class:`InputError` where the bank has no such image.
     """
     places = places_of(bank)
     able = (places.kinds == subject.kind) & (places.images != subject.sample_id)
+    same = able & (places.labels == subject.label)
+    able = same if recipe.places == "class" and same.any() else able & ~places.crowded
     if not able.any():
         raise InputError("bank", f"another image with a {subject.kind} to put a cell in", "none")
-    same = able & (places.labels == subject.label)
-    able = same if recipe.places == "class" and same.any() else able
     alike = np.flatnonzero(_alike(recipe, bank, subject, places, able))
     if alike.size > _DRAWN:
         alike = rng.choice(alike, _DRAWN, replace=False)
