@@ -50,7 +50,12 @@ STEPS: dict[str, dict[str, Any]] = {
     "soft edges where a neighbour was cut off": {"soft_cuts": True},
     "cells neither turned nor flipped": {"turns": False},
     "halo kept": {"halo": True},
-    "surroundings kept from one real image": {"surroundings": "kept"},
+    "surroundings kept from one real image": {"surroundings": "kept", "places": "any"},
+    "density varied by a twentieth": {
+        "appearance": {"density": 0.05, "density_per_channel": 0.02},
+    },
+    "surroundings from an image of the cell's class": {"places": "class"},
+    "control: a cell put back into its own image": {"surroundings": "own", "appearance": {}},
 }
 """Each step on top of those before it."""
 
