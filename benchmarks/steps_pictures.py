@@ -1,8 +1,8 @@
-"""Draw the pictures of docs/how-a-composite-is-made.md from one phantom.
+"""Draw the pictures of docs/how-a-composite-is-made.md from phantoms.
 
     python benchmarks/steps_pictures.py -o docs/images/steps
 
-The stages are the real ones; ``naturalize steps IMAGE`` draws the same of any image.
+The stages are the real ones; ``naturalize steps IMAGE`` draws all but the last row of any image.
 """
 
 from __future__ import annotations
@@ -15,8 +15,17 @@ import cv2
 import numpy as np
 
 from naturalize import images
+from naturalize.compose.blend import BLENDS, Layer
+from naturalize.compose.placement import draw_scene
 from naturalize.compose.recipe import load_recipe
-from naturalize.datasets.phantom import render, sample_slide
+from naturalize.compose.render import bare_slide
+from naturalize.compose.render import render as compose
+from naturalize.compose.surroundings import ground
+from naturalize.curate.clean import curate
+from naturalize.cutouts.bank import CutoutBank
+from naturalize.cutouts.make_bank import make_bank
+from naturalize.datasets.phantom import render, sample_slide, write_phantom
+from naturalize.geometry import Box
 from naturalize.report.step_pictures import (
     cutout_pictures,
     light_picture,
@@ -29,6 +38,7 @@ from naturalize.report.step_pictures import (
 from naturalize.report.steps import Steps, take_steps
 from naturalize.seeds import child
 from naturalize.segment import Smear
+from naturalize.split.make_split import make_split
 
 WIDTH_PX, GAP_PX = 960, 8
 
@@ -46,8 +56,9 @@ def main() -> None:
         image = Path(folder) / "phantom.jpg"
         image.write_bytes(jpeg)
         steps = take_steps(image, Smear(), recipe=load_recipe("recomposed"))
+        kept = kept_row(Path(folder), args.label, args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
-    for name, pictures in rows(steps).items():
+    for name, pictures in {**rows(steps), "kept": kept}.items():
         file = args.out / f"{name}.jpg"
         file.write_bytes(images.encode_jpeg(in_a_row(pictures), quality=86))
         print(f"wrote {file}: {file.stat().st_size:,} bytes")
@@ -65,6 +76,26 @@ def rows(steps: Steps) -> dict[str, list[images.Rgb]]:
         "scene": [scene_picture(made), noise_picture(made), *made.layers[:2]],
         "layers": [made.layers[round(last * share)] for share in (0.25, 0.5, 0.75, 1.0)],
     }
+
+
+def kept_row(home: Path, label: str, seed: int) -> list[images.Rgb]:
+    """Return a cell in its own image, another image, that one without its cell, the composite."""
+    dataset = write_phantom(home / "phantoms", count=110, seed=seed)
+    split = make_split(curate(dataset, home / "curated"), home / "split")
+    bank = CutoutBank.load(make_bank(split, home / "bank"))
+    recipe = load_recipe("naturalize")
+    scene = draw_scene(recipe, bank, label, rng=child(seed, "kept"))
+    if scene.surroundings is None:
+        raise SystemExit("the recipe keeps no surroundings")
+    canvas, noise = bare_slide(scene, bank)
+    none = canvas[:0, :0]
+    nothing = Layer(Box(0, 0, 0, 0), none, none, np.zeros((0, 0), np.uint8))
+    below = ground(scene.surroundings, bank, recipe, canvas, nothing)
+    emptied = np.clip(np.rint(BLENDS[recipe.blend](canvas, noise, [below])), 0, 255)
+    subject = bank.by_id[scene.placements[0].cutout]
+    composite = compose(scene, bank, recipe).image
+    pictures = bank.picture(subject.sample_id), bank.picture(scene.plate)
+    return [*pictures, np.ascontiguousarray(emptied.astype(np.uint8)), composite]
 
 
 def in_a_row(pictures: list[images.Rgb]) -> images.Rgb:
