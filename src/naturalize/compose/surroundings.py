@@ -7,6 +7,7 @@ its own cell hid may come to light, no edge cut through a neighbour may end on b
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +21,8 @@ from naturalize.compose.scene import Placement, Scene, Surroundings, Variation
 from naturalize.compose.stain import draw_tint
 from naturalize.compose.variation import draw_focus, draw_light, draw_variation
 from naturalize.cutouts.bank import CutoutBank, CutoutRow
-from naturalize.cutouts.cutout import FULL
+from naturalize.cutouts.cutout import FULL, Cutout
+from naturalize.cutouts.donor_objects import donor_objects
 from naturalize.geometry import Box
 
 _BARE = np.float32(0.93)
@@ -83,13 +85,29 @@ def ground(
     own_plate = hole.surface.evaluate(*hole.donor_px)
     light = change_density(picture / own_plate, kept.density)
     weight = np.full(light.shape[:2], FULL, dtype=np.uint8)
-    weight[hole.box.slices] -= keep_halo(hole.weight) if recipe.halo else hole.weight
+    weight[hole.box.slices] -= _taken_out(bank, hole, halo=recipe.halo)
     window = subject.box.slices
     through = (weight[window].astype(np.int32) * (FULL - subject.weight.astype(np.int32))) // FULL
     slide = _shows_slide(light)[window]
     weight[window] = np.where(slide, through, weight[window])
     whole = Box(0, 0, *hole.donor_px)
     return Layer(whole, light, plate * light, weight, ground=True)
+
+
+def _taken_out(bank: CutoutBank, hole: Cutout, *, halo: bool) -> NDArray[np.uint8]:
+    """Return the weight by which a cell is taken out of its image, uint8 of the shape of its box.
+
+    A cutout keeps clear of whatever stain is near, so slivers of the cell's own edge would stay
+    behind: within two pixels of it all goes that is not known to be another object's.
+    """
+    weight = keep_halo(hole.weight) if halo else hole.weight
+    near = cv2.dilate(hole.mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    others = np.zeros(hole.donor_px, dtype=np.bool_)
+    for one in donor_objects(bank, hole.sample_id):
+        if one.id != hole.id:
+            others[one.box.slices] |= one.pixels
+    near &= ~others[hole.box.slices]
+    return np.where(near & (weight < FULL), np.uint8(FULL - 1), weight)
 
 
 def _in_place_of(
