@@ -24,6 +24,7 @@ from naturalize.cutouts.bank import CutoutBank, CutoutRow
 from naturalize.cutouts.cutout import FULL, Cutout
 from naturalize.cutouts.donor_objects import donor_objects
 from naturalize.geometry import Box
+from naturalize.optics import transmittance
 
 _BARE = np.float32(0.93)
 """Transmittance in all channels, and next to a pixel too, from which it shows bare slide."""
@@ -81,17 +82,22 @@ def ground(
     over slide and noise of their own, as noise seen through a cell would be twice there.
     """
     hole = bank.cutout(kept.without)
-    picture = bank.picture(hole.sample_id).astype(np.float32)
-    own_plate = hole.surface.evaluate(*hole.donor_px)
-    light = change_density(picture / own_plate, kept.density)
-    weight = np.full(light.shape[:2], FULL, dtype=np.uint8)
+    whole, window = Box(0, 0, *hole.donor_px), subject.box.slices
+    light = change_density(_light(bank, hole, whole), kept.density)
+    weight = np.full(hole.donor_px, FULL, dtype=np.uint8)
     weight[hole.box.slices] -= _taken_out(bank, hole, halo=recipe.halo)
-    window = subject.box.slices
     through = (weight[window].astype(np.int32) * (FULL - subject.weight.astype(np.int32))) // FULL
-    slide = _shows_slide(light)[window]
-    weight[window] = np.where(slide, through, weight[window])
-    whole = Box(0, 0, *hole.donor_px)
-    return Layer(whole, light, plate * light, weight, ground=True)
+    weight[window] = np.where(_shows_slide(light[window]), through, weight[window])
+    pixels = light if recipe.blend == "transmittance" else plate * light
+    return Layer(whole, light, pixels, weight, ground=True)
+
+
+def _light(bank: CutoutBank, hole: Cutout, whole: Box) -> NDArray[np.float32]:
+    """Return the transmittance of the image a cell lies in, float32 (H, W, 3), in planes."""
+    picture = np.ascontiguousarray(bank.picture(hole.sample_id).transpose(2, 0, 1))
+    return transmittance(picture, hole.surface.evaluate_planes(whole, *hole.donor_px)).transpose(
+        1, 2, 0
+    )
 
 
 def _taken_out(bank: CutoutBank, hole: Cutout, *, halo: bool) -> NDArray[np.uint8]:
@@ -130,7 +136,7 @@ def _in_place_of(
 
 
 def _shows_slide(light: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return which pixels of a picture's light (H, W, 3) show bare slide, and those around too."""
+    """Return which pixels of light (h, w, 3) show bare slide, as do those around them."""
     bare = np.pad((light > _BARE).all(axis=2), 1, constant_values=True)
     height, width = light.shape[:2]
     shifts = [bare[r : r + height, c : c + width] for r in range(3) for c in range(3)]
