@@ -7,7 +7,7 @@ import io
 import re
 import shutil
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -313,3 +313,14 @@ def test_pixels_are_read_when_asked_for_and_no_shard_stays_open(
     assert str(made.path) not in (process / "maps").read_text()
     opened = [file.resolve() for file in (process / "fd").iterdir()]
     assert not any(file.is_relative_to(made.path) for file in opened)
+
+
+def test_a_bank_of_an_earlier_version_is_to_be_cut_again(bank: Artefact, tmp_path: Path) -> None:
+    earlier = replace(bank, path=tmp_path / "bank")
+    shutil.copytree(bank.path, earlier.path)
+    rows = read_table(earlier.path / "donors.csv")
+    columns = [name for name in rows[0] if name != "file_bytes"]
+    lines = [",".join(columns), *(",".join(row[name] for name in columns) for row in rows)]
+    (earlier.path / "donors.csv").write_text("\n".join(lines) + "\n")
+    with pytest.raises(InputError, match="earlier version, without 'file_bytes': cut it again"):
+        CutoutBank.load(earlier)

@@ -101,12 +101,18 @@ class CutoutBank:
 
     @classmethod
     def load(cls, artefact: Artefact) -> CutoutBank:
-        """Read the tables of a ``bank`` artefact; pixels are read when asked for."""
+        """Read the tables of a ``bank`` artefact; pixels are read when asked for.
+
+        Raises :class:`InputError` for a damaged bank, and for one of an earlier version.
+        """
         try:
             split_id = artefact.manifest["inputs"]["split"]["id"]
             classes = tuple(artefact.summary["classes"])
             return cls.read(artefact.path, bank_id=artefact.id, split_id=split_id, classes=classes)
-        except (OSError, KeyError, ValueError, TypeError) as error:
+        except KeyError as error:
+            got = f"one of an earlier version, without {error}: cut it again, with --overwrite"
+            raise InputError(str(artefact.path), "a bank of this version", got) from error
+        except (OSError, ValueError, TypeError) as error:
             raise InputError(
                 str(artefact.path), "a whole bank", f"a damaged one: {error}"
             ) from error
