@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -23,15 +24,15 @@ _DRAWN, _SUITED = 400, 5
 class Places:
     """The subjects of a bank, each with the image it may be taken out of.
 
-    Of each of ``rows``: its kind, its class, its image, whether that is ``crowded`` (shows another
-    nucleated cell), the colour of its slide (n, 3), how red cells look there (n, 3; NaN where none
-    was cut out), its silhouette (n, 72).
+    ``numbers`` finds them by id. Of each of ``rows``: its kind, its class, whether its image is
+    ``crowded`` (shows another nucleated cell), the colour of its slide (n, 3), how red cells look
+    there (n, 3; NaN where none was cut out), its silhouette (n, 72).
     """
 
     rows: tuple[CutoutRow, ...]
+    numbers: Mapping[str, int]
     kinds: NDArray[np.str_]
     labels: NDArray[np.str_]
-    images: NDArray[np.str_]
     crowded: NDArray[np.bool_]
     colours: NDArray[np.float64]
     looks: NDArray[np.float64]
@@ -50,9 +51,9 @@ def places_of(bank: CutoutBank) -> Places:
     shapes = [silhouette(bank.cutout(row.id)) for row in rows]
     return Places(
         rows=rows,
+        numbers={row.id: number for number, row in enumerate(rows)},
         kinds=np.array([row.kind for row in rows], np.str_),
         labels=np.array([row.label for row in rows], np.str_),
-        images=np.array([row.sample_id for row in rows], np.str_),
         crowded=np.array([row.sample_id in stock.crowded for row in rows], np.bool_),
         colours=np.array(colours).reshape(-1, 3),
         looks=np.array(looks).reshape(-1, 3),
@@ -72,33 +73,27 @@ def draw_place(
     :class:`InputError` where the bank has no such image.
     """
     places = places_of(bank)
-    able = (places.kinds == subject.kind) & (places.images != subject.sample_id)
+    own = places.numbers[subject.id]
+    able = places.kinds == subject.kind
+    able[own] = False
     same = able & (places.labels == subject.label)
     able = same if recipe.places == "class" and same.any() else able & ~places.crowded
     if not able.any():
         raise InputError("bank", f"another image with a {subject.kind} to put a cell in", "none")
-    alike = np.flatnonzero(_alike(recipe, bank, subject, places, able))
+    alike = np.flatnonzero(_alike(recipe, places, own, able))
     if alike.size > _DRAWN:
         alike = rng.choice(alike, _DRAWN, replace=False)
-    shape = silhouette(bank.cutout(subject.id))
+    shape = places.reaches[own], places.touched[own]
     off = misfit(*shape, places.reaches[alike], places.touched[alike])
     best = rng.choice(np.argsort(off, kind="stable")[:_SUITED])
     return places.rows[int(alike[best])]
 
 
-def _alike(
-    recipe: Recipe,
-    bank: CutoutBank,
-    subject: CutoutRow,
-    places: Places,
-    able: NDArray[np.bool_],
-) -> NDArray[np.bool_]:
-    """Return which of the places that are ``able`` look like the subject's own, at least one."""
-    own = bank.donor_by_id[subject.sample_id].surface.coefficients[:, 0]
-    off = np.where(able, np.abs(places.colours - own).max(axis=1), np.inf)
+def _alike(recipe: Recipe, places: Places, own: int, able: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which of the places that are ``able`` look like the ``own`` one, at least one."""
+    off = np.where(able, np.abs(places.colours - places.colours[own]).max(axis=1), np.inf)
     lit = np.asarray(off <= max(recipe.plate_tolerance, float(off.min())))
     if recipe.stain == "any":
         return lit
-    look = stock_of(bank).looks.get(subject.sample_id, np.full(5, np.nan))[:3]
-    alike = lit & ~(np.abs(places.looks - look).max(axis=1) > UNLIKE)
+    alike = lit & ~(np.abs(places.looks - places.looks[own]).max(axis=1) > UNLIKE)
     return alike if alike.any() else lit
