@@ -5,7 +5,8 @@
 
 Without BANK one is cut out of phantoms. Times are processor time of one process, its steps in turn,
 several rounds, each with composites never made before, as training asks for them. ``speed.json``
-and ``speed.md`` hold the figures; steps left out (``--skip``) keep those of the last run.
+and ``speed.md`` hold the figures; steps left out (``--skip``) keep those of the last
+run on the same bank.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ def main() -> None:
         name = args.name or ("a bank of real images" if args.bank else "phantoms")
         file = args.out / "speed.json"
         found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
-        found[name] = found.get(name, {}) | measured(bank, args)
+        new, old = measured(bank, args), found.get(name, {})
+        same = old.get("bank") == new["bank"]
+        found[name] = old | new if same else new
     args.out.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(found, indent=2) + "\n")
     (args.out / "speed.md").write_text(page(found))
@@ -68,7 +71,7 @@ def measured(bank: Artefact, args: argparse.Namespace) -> dict[str, Any]:
     if "steps" not in args.skip:
         found["steps"] = {
             recipe: time_steps(bank.path, recipe, args.images, args.rounds)
-            for recipe in ("naturalize", "paper")
+            for recipe in ("naturalize", "recomposed", "paper")
         }
     if "workers" not in args.skip:
         found["workers"] = speed_of_workers(bank.path, args.images * args.rounds)

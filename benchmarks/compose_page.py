@@ -55,7 +55,7 @@ def _about(bank: Mapping[str, Any]) -> str:
 
 def _steps(recipe: str, steps: Mapping[str, Any]) -> list[str]:
     ms = steps["ms"]
-    lines = ["", f"Recipe `{recipe}`, {steps['objects']} objects an image:", ""]
+    lines = ["", f"Recipe `{recipe}`, {steps['objects']} objects placed on an image:", ""]
     lines += ["| step | ms | a second |", "|---|---|---|"]
     lines += [
         f"| {about} | {ms[step]:.2f} | {1000 / ms[step]:.0f} |" for step, about in STEPS.items()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
 import sys
 import time
 from multiprocessing.queues import Queue
@@ -91,4 +90,6 @@ def _grow(folder: Path, marks: list[int], told: Queue[dict[str, Any]]) -> None:
 
 
 def _peak_mib() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024 // _KIB
+    """Return the most this process has held; ``ru_maxrss`` would begin with its parent's."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) // 1024

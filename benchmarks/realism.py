@@ -69,15 +69,16 @@ def main() -> None:
     parser.add_argument("bank", type=Path)
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--count", type=int, default=300, help="pictures of each kind a pool")
+    parser.add_argument("--recipe", default="naturalize", help="parts, hits: of this recipe")
     parser.add_argument("--step", type=int, action="append", help="ladder: these steps alone")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     if args.what == "ladder":
         ladder(args.bank, args.out / "ladder.json", args.count, args.step)
     elif args.what == "parts":
-        parts(args.bank, args.out / "parts.json", args.count)
+        parts(args.bank, args.out / "parts.json", args.count, load_recipe(args.recipe))
     else:
-        hits(args.bank, args.out, args.count)
+        hits(args.bank, args.out, args.count, load_recipe(args.recipe))
 
 
 def ladder(bank: Path, file: Path, count: int, only: Sequence[int] | None) -> None:
@@ -98,9 +99,8 @@ def ladder(bank: Path, file: Path, count: int, only: Sequence[int] | None) -> No
         file.write_text(json.dumps(found, indent=1) + "\n")
 
 
-def parts(bank: Path, file: Path, count: int) -> None:
+def parts(bank: Path, file: Path, count: int, recipe: Recipe) -> None:
     """Let the frozen probe judge parts of the pictures, and real images with one thing changed."""
-    recipe = load_recipe("naturalize")
     trials = Trials(open_artefact(bank, "bank"), recipe, count=count, seed=0)
     real, made = trials.real(), trials.made(recipe.name)
     encode = partial(again, quality=recipe.encode.quality)
@@ -141,9 +141,8 @@ def by_clumps(bank: Path, trials: Trials, real: Pools, made: Pools) -> dict[str,
     return found
 
 
-def hits(bank: Path, out: Path, count: int, shown: int = 12) -> None:
+def hits(bank: Path, out: Path, count: int, recipe: Recipe, shown: int = 12) -> None:
     """Draw the composites and the real images that the frozen probe is surest of."""
-    recipe = load_recipe("naturalize")
     trials = Trials(open_artefact(bank, "bank"), recipe, count=count, seed=0)
     real, made = trials.real(), trials.made(recipe.name)
     scores_real, scores_made = told(FrozenProbe(), real, made)

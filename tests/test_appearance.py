@@ -306,3 +306,9 @@ def test_mistakes_are_told(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "mine.yaml").write_text(f"name: x\n{text}\n")
     with pytest.raises(InputError, match=message):
         load_recipe(tmp_path / "mine.yaml")
+
+
+def test_grey_pictures_show_no_two_stains(loaded: CutoutBank) -> None:
+    grey = np.repeat(np.random.default_rng(0).uniform(0.1, 0.8, (200, 1)), 3, axis=1)
+    assert (stain_axes(grey) == np.eye(3)).all()
+    assert not (stain_axes(np.random.default_rng(0).uniform(0.1, 0.8, (200, 3))) == np.eye(3)).all()

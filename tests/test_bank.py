@@ -19,6 +19,8 @@ from typer.testing import CliRunner
 from naturalize import images
 from naturalize.artefact import Artefact
 from naturalize.cli.app import app
+from naturalize.compose.deal import able_counts
+from naturalize.compose.recipe import load_recipe
 from naturalize.cutouts.bank import CutoutBank
 from naturalize.cutouts.make_bank import make_bank
 from naturalize.cutouts.mask_folder import MaskFolder
@@ -202,7 +204,7 @@ def test_the_segmenter_and_its_parameters_are_part_of_the_request(
     bank: Artefact, split: Artefact
 ) -> None:
     said = bank.manifest["parameters"]
-    assert said == {"segmenter": "smear", **Smear().parameters()}
+    assert said == {"form": 2, "segmenter": "smear", **Smear().parameters()}
     assert make_bank(split, bank.path, segmenter=Smear(), if_exists="resume").id == bank.id
     with pytest.raises(InputError, match="the same inputs, parameters and seed"):
         make_bank(split, bank.path, segmenter=Smear(microns_per_px=0.1), if_exists="resume")
@@ -315,12 +317,14 @@ def test_pixels_are_read_when_asked_for_and_no_shard_stays_open(
     assert not any(file.is_relative_to(made.path) for file in opened)
 
 
-def test_a_bank_of_an_earlier_version_is_to_be_cut_again(bank: Artefact, tmp_path: Path) -> None:
+def test_a_bank_of_an_earlier_version_composes_cell_by_cell(bank: Artefact, tmp_path: Path) -> None:
     earlier = replace(bank, path=tmp_path / "bank")
     shutil.copytree(bank.path, earlier.path)
     rows = read_table(earlier.path / "donors.csv")
     columns = [name for name in rows[0] if name != "file_bytes"]
     lines = [",".join(columns), *(",".join(row[name] for name in columns) for row in rows)]
     (earlier.path / "donors.csv").write_text("\n".join(lines) + "\n")
-    with pytest.raises(InputError, match="earlier version, without 'file_bytes': cut it again"):
-        CutoutBank.load(earlier)
+    loaded = CutoutBank.load(earlier)
+    assert set(able_counts(load_recipe("recomposed"), loaded)) == set(loaded.classes)
+    with pytest.raises(InputError, match="got one of an earlier version"):
+        able_counts(load_recipe("naturalize"), loaded)

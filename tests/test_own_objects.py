@@ -18,7 +18,7 @@ from naturalize.cli.app import app
 from naturalize.compose.composite_set import CompositeSet
 from naturalize.compose.export import export_composites
 from naturalize.compose.make_composites import make_composites, replay
-from naturalize.compose.recipe import Encode, load_recipe
+from naturalize.compose.recipe import Encode, Recipe, load_recipe
 from naturalize.compose.record import read_records
 from naturalize.compose.render import render
 from naturalize.compose.scene import Placement, Scene
@@ -213,3 +213,16 @@ def test_objects_on_another_background_are_turned_down_with_a_reason(
     other: Background = "light" if background == "dark" else "dark"
     with pytest.raises(InputError, match=f"a plain {other} slide"):
         make_bank(split, tmp_path / "bank", masks=folder / "masks", objects=other)
+
+
+def test_what_does_not_suit_the_background_is_refused_before_anything_is_made(
+    bank: Artefact, background: Background, tmp_path: Path
+) -> None:
+    if background == "light":
+        wrong, message = {"blend": "emission"}, "blend: expected transmittance or"
+    else:
+        wrong, message = {"appearance": {"stain": 0.5}}, "appearance.stain: expected 0"
+    recipe = Recipe.model_validate(load_recipe(RECIPES[background]).model_dump() | wrong)
+    with pytest.raises(InputError, match=message):
+        make_composites(bank, tmp_path / "made", recipe=recipe, count=6, workers=2)
+    assert not list(tmp_path.iterdir())

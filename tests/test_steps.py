@@ -15,7 +15,7 @@ from naturalize.compose.recipe import load_recipe
 from naturalize.cutouts.mask_folder import MaskFolder
 from naturalize.datasets.phantom import render, sample_slide
 from naturalize.datasets.phantom_bacteria import render as draw_bacteria
-from naturalize.errors import ImageError
+from naturalize.errors import ImageError, InputError
 from naturalize.report import step_pictures
 from naturalize.report.steps import Made, Steps, take_steps
 from naturalize.report.steps_page import steps_page
@@ -136,3 +136,21 @@ def test_the_command_writes_one_page_and_replaces_none(phantom: Path, tmp_path: 
     }.items():
         assert says in str(runner.invoke(app, list(wrong)).exception)
     assert runner.invoke(app, [*command, "--overwrite", "--json"]).output.startswith("{")
+
+
+@pytest.mark.parametrize("recipe", ["naturalize", "decoy"])
+def test_a_recipe_that_needs_other_images_is_refused(
+    recipe: str, phantom: Path, tmp_path: Path
+) -> None:
+    command = ["steps", str(phantom), "-o", str(tmp_path / "steps.html"), "--recipe", recipe]
+    result = CliRunner().invoke(app, command)
+    assert isinstance(result.exception, InputError)
+    assert "composes cell by cell" in str(result.exception)
+
+
+def test_neither_the_image_nor_a_folder_is_written_over(phantom: Path, tmp_path: Path) -> None:
+    before = phantom.read_bytes()
+    for out in (phantom, tmp_path):
+        result = CliRunner().invoke(app, ["steps", str(phantom), "-o", str(out), "--overwrite"])
+        assert isinstance(result.exception, InputError)
+    assert phantom.read_bytes() == before

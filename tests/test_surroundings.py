@@ -147,8 +147,8 @@ def test_donors_are_the_images_of_subject_and_surroundings(bank: Artefact, tmp_p
 
 
 def test_export_tells_of_the_neighbours_that_were_kept(bank: Artefact, tmp_path: Path) -> None:
-    recipe = load_recipe("transplant")
-    composites = make_composites(bank, tmp_path / "made", recipe=recipe, count=5, seed=4)
+    recipe = load_recipe("naturalize")
+    composites = make_composites(bank, tmp_path / "made", recipe=recipe, count=11, seed=4)
     exported = export_composites(composites, tmp_path / "coco", form="coco")
     content = json.loads((exported.path / "annotations.json").read_text())
     names = {entry["id"]: entry["name"] for entry in content["categories"]}
@@ -163,6 +163,8 @@ def test_export_tells_of_the_neighbours_that_were_kept(bank: Artefact, tmp_path:
         own = [a for a in content["annotations"] if a["image_id"] == image["id"]]
         drawn = [a for a in own if names[a["category_id"]] == "RBC"]
         assert len(drawn) == len(known) + len(refused)
+        others = [t for t in cut_up.turned_down() if t.sample_id == plate and t.kind == "WBC"]
+        assert sum(names[a["category_id"]] == "WBC" for a in own) == len(others)
         assert own[0]["number"] == 1
         assert names[own[0]["category_id"]] == scene["label"]
 

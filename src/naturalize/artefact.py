@@ -177,6 +177,14 @@ def open_artefact(path: Path, *kinds: str) -> Artefact:
     return found
 
 
+def refuse_existing(file: Path, *, overwrite: bool) -> None:
+    """Raise :class:`InputError` where a single file to be written is there, or is a folder."""
+    if file.is_dir():
+        raise InputError(f"output {file}", "a file", "a folder")
+    if file.exists() and not overwrite:
+        raise InputError(f"output {file}", "a file that does not exist yet (or --overwrite)", "one")
+
+
 def write_whole(target: Path, data: bytes | str) -> None:
     """Write a file aside and rename it, so that it is never seen half-written."""
     raw = data.encode(errors="surrogateescape") if isinstance(data, str) else data

@@ -18,7 +18,18 @@ from __future__ import annotations
 
 
 class NaturalizeError(Exception):
-    """Base of every error this package raises on purpose."""
+    """Base of every error this package raises on purpose; it passes whole between processes."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(
+    kind: type[NaturalizeError], args: tuple[object, ...], state: dict[str, object]
+) -> NaturalizeError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class InputError(NaturalizeError):

@@ -55,9 +55,11 @@ def compose(
 ) -> None:
     """Compose new images by a recipe; each can be rendered again from its record.
 
-    Recipes: naturalize (as on real slides, the same synthetic share for every class), varied (the
-    same, and each cell in other stain, size, shape and focus, within what its class shows), balance
-    (every class brought up to the largest), paper (Algorithm 1 of Abou Ali et al. 2023) and its
+    Recipes: naturalize (a cell among the cells of another image of its class, the same synthetic
+    share for every class), varied (the same, and each cell in other stain, size, shape and focus,
+    within what its class shows), balance (every class brought up to the largest), transplant (among
+    the cells of an image of any class), recomposed (every cell from another image), decoy (a cell
+    put back into its own image), paper (Algorithm 1 of Abou Ali et al. 2023) and its
     sets paper-419-pmy, paper-1k, paper-2k, paper-balanced; objects and objects-dark for banks that
     show no blood.
 
@@ -98,10 +100,10 @@ def compose(
     tell(made, as_json, counts_table("composites", made.summary["counts"]))
     for label in made.summary["without_cutouts"]:
         typer.echo(f"warning: no cell of class {label} could be cut out, none composed", err=True)
-    _warn_if_told(plan)
+    warn_if_told(plan)
 
 
-def _warn_if_told(recipe: Recipe) -> None:
+def warn_if_told(recipe: Recipe) -> None:
     """Say so where an audit of this very recipe found its composites too easy to tell."""
     from naturalize.audit.findings import shipped_findings
 

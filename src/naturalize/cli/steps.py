@@ -19,7 +19,7 @@ def steps(
     out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")],
     recipe: Annotated[
         str | None,
-        typer.Option(help="A shipped recipe or a YAML file.", show_default="one that suits"),
+        typer.Option(help="One that composes cell by cell.", show_default="one that suits"),
     ] = None,
     masks: Annotated[
         Path | None, typer.Option(help="Label image of it, instead of the segmenter smear.")
@@ -44,12 +44,18 @@ def steps(
     from naturalize.report.steps_page import write_steps
     from naturalize.segment import Segmenter, Smear
 
+    if out.resolve() in [one.resolve() for one in (image, masks) if one is not None]:
+        raise InputError("--out", "another file than the image or its masks", out)
     on = background(objects)
+    plan = load_recipe(recipe or RECIPES[on])
+    if plan.surroundings != "composed":
+        what = "one that composes cell by cell, as recomposed does"
+        raise InputError("--recipe", what, f"{plan.name}, which needs other images")
     if on is not None and masks is None:
         raise InputError("--objects", "--masks beside it", "no masks")
     by: Segmenter | MaskFolder = Smear()
     if masks is not None:
         by = MaskFolder.of_one(masks, image.name, objects=on)
-    taken = take_steps(image, by, recipe=load_recipe(recipe or RECIPES[on]), seed=seed)
+    taken = take_steps(image, by, recipe=plan, seed=seed)
     page = write_steps(taken, out, title=image.name, overwrite=overwrite)
     typer.echo(json.dumps({"steps": str(page)}) if as_json else str(page))

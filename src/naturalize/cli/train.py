@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from naturalize.artefact import Artefact
+from naturalize.cli.compose import warn_if_told
 from naturalize.cli.options import AsJson, Out, Overwrite, Resume, Seed, Workers, if_exists, tell
 from naturalize.errors import InputError
 from naturalize.progress import bar
@@ -73,6 +74,7 @@ def train(
     No folder: naturalize train out/split --bank out/bank --recipe naturalize -o out/run
     """
     from naturalize.artefact import open_artefact
+    from naturalize.compose.recipe import load_recipe
     from naturalize.train.run import train_run
 
     mixed = _composites(composites, bank, recipe, seed)
@@ -96,6 +98,8 @@ def train(
         if_exists=if_exists(resume, overwrite),
         track=bar,
     )
+    if bank is not None:
+        warn_if_told(load_recipe(recipe or "naturalize"))
     table = Table(title="run", title_justify="left", show_header=False)
     for key in ("arm", "model", "mode", "weights", "images_seen", "device", "images_per_second"):
         table.add_row(key.replace("_", " "), str(made.summary[key]))

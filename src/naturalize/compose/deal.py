@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from naturalize.compose.placement import check_background
 from naturalize.compose.recipe import Recipe
 from naturalize.cutouts.bank import CutoutBank
 from naturalize.errors import InputError
@@ -30,10 +31,23 @@ def deal_labels(recipe: Recipe, bank: CutoutBank, count: int | None) -> tuple[st
 def able_counts(recipe: Recipe, bank: CutoutBank) -> dict[str, int]:
     """Return :func:`wanted_counts` of the classes with a subject in the bank.
 
+    Where real surroundings are kept there must be another image of its kind to put it in. The bank
+    must suit the recipe, else :class:`InputError` is raised.
+
     Raises :class:`InputError` where nothing is left to compose.
     """
     wanted = wanted_counts(recipe, bank)
-    able = {label: n for label, n in wanted.items() if bank.subjects(label)}
+    check_background(recipe, bank)
+    if recipe.surroundings != "composed" and not any(donor.file_bytes for donor in bank.donors):
+        what = "one that keeps its donors' files, as `naturalize cut` makes them now"
+        raise InputError(f"recipe {recipe.name}, bank", what, "one of an earlier version")
+    images = Counter(row.kind for row in bank.rows if row.label)
+    needed = 2 if recipe.surroundings == "kept" else 1
+    able = {
+        label: n
+        for label, n in wanted.items()
+        if any(images[subject.kind] >= needed for subject in bank.subjects(label))
+    }
     if not able:
         raise InputError(f"recipe {recipe.name}, classes", "classes with cutouts", "none")
     if not any(able.values()):

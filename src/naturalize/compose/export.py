@@ -1,8 +1,8 @@
 """Composites for detectors and segmenters, in a form that other programs read.
 
 Each form holds the images themselves and describes every object that is seen: its category (the
-class of the image's subject, ``RBC``, ``PLT`` or ``OBJ`` beside it), its box, its pixels where the
-form has a place for them.
+class of the image's subject, ``RBC``, ``PLT`` or ``OBJ`` beside it, ``WBC`` for a nucleated cell of
+a class nobody told), its box, its pixels where the form has a place for them.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def export_composites(
     """
     writer = _form(form, composites)
     bank = composites.input("bank")
-    categories = categories_of(CutoutBank.load(bank))
+    categories = categories_of(CutoutBank.load(bank), _recipe(composites))
     records = list(read_records(composites))
 
     def write(draft: Draft) -> None:
@@ -87,12 +87,14 @@ def export_composites(
     return build(out, request, write, if_exists=if_exists)
 
 
-def categories_of(bank: CutoutBank) -> tuple[Category, ...]:
+def categories_of(bank: CutoutBank, recipe: Recipe) -> tuple[Category, ...]:
     """Return the classes of a bank, each with the kind of its subjects, then the bystanders'.
 
-    These are ``RBC`` and ``PLT``, or ``OBJ`` where the bank shows no blood.
+    These are ``RBC`` and ``PLT``, or ``OBJ`` where the bank shows no blood, and ``WBC`` where real
+    surroundings may hold another nucleated cell.
     """
-    beside = bank.bystander_kinds
+    crowded = recipe.surroundings == "own" or recipe.places == "class"
+    beside = (*bank.bystander_kinds, *(("WBC",) if crowded else ()))
     usual = "WBC" if "OBJ" not in beside else "OBJ"
     found = []
     for label in dict.fromkeys([*bank.classes, *beside]):
@@ -102,9 +104,12 @@ def categories_of(bank: CutoutBank) -> tuple[Category, ...]:
     return tuple(found)
 
 
+def _recipe(composites: Artefact) -> Recipe:
+    return Recipe.model_validate(composites.manifest["parameters"]["recipe"])
+
+
 def _form(name: str, composites: Artefact) -> Form:
-    recipe = Recipe.model_validate(composites.manifest["parameters"]["recipe"])
-    disjoint = recipe.blend not in ("transmittance", "emission")
+    disjoint = _recipe(composites).blend not in ("transmittance", "emission")
     if name == "coco":
         return Coco(disjoint=disjoint)
     if name == "yolo":

@@ -105,7 +105,7 @@ def _neighbours(scene: Scene, bank: CutoutBank) -> list[tuple[str, Kind, str, Pa
     """Return id, kind, no class and place of what kept surroundings show."""
     if scene.surroundings is None:
         return []
-    kinds: dict[str, Kind] = {"RBC": "RBC", "PLT": "PLT", "OBJ": "OBJ"}
+    kinds: dict[str, Kind] = {"WBC": "WBC", "RBC": "RBC", "PLT": "PLT", "OBJ": "OBJ"}
     return [
         (one.id, kinds[one.kind], "", (one.box, one.pixels))
         for one in donor_objects(bank, bank.by_id[scene.surroundings.without].sample_id)

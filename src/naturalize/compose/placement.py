@@ -56,7 +56,7 @@ def draw_scene(recipe: Recipe, bank: CutoutBank, label: str, *, rng: np.random.G
     subjects = bank.subjects(label)
     if not subjects:
         raise InputError("classes", "classes with cutouts in the bank", label)
-    _check_blend(recipe, bank)
+    check_background(recipe, bank)
     subject = subjects[int(rng.integers(len(subjects)))]
     if recipe.surroundings != "composed":
         return draw_kept_scene(recipe, bank, label, subject, rng=rng)
@@ -85,7 +85,8 @@ def draw_scene(recipe: Recipe, bank: CutoutBank, label: str, *, rng: np.random.G
     )
 
 
-def _check_blend(recipe: Recipe, bank: CutoutBank) -> None:
+def check_background(recipe: Recipe, bank: CutoutBank) -> None:
+    """Raise :class:`InputError` where a recipe does not suit what a bank's objects lie on."""
     background = bank.statistics.background
     allowed = BLENDS_ON[background]
     if recipe.blend not in allowed:
@@ -94,6 +95,11 @@ def _check_blend(recipe: Recipe, bank: CutoutBank) -> None:
     if background == "dark" and recipe.surroundings != "composed":
         what = "composed on a dark background"
         raise InputError(f"recipe {recipe.name}, surroundings", what, recipe.surroundings)
+    if background == "dark":
+        for name in ("stain", "size", "focus"):
+            if value := getattr(recipe.appearance, name):
+                what = "0 on a dark background, whose spread is not measured"
+                raise InputError(f"recipe {recipe.name}, appearance.{name}", what, value)
 
 
 def orient(array: NDArray[A], turns: int, flip: bool) -> NDArray[A]:

@@ -68,16 +68,21 @@ def draw_place(
     """Draw the cell whose place a subject takes: one of its kind, on an image lit like its own.
 
     With ``stain: one`` also stained like it, if any is; with ``places: class`` an image of its own
-    class, if there is another, else one that shows no second nucleated cell. Of some, one of the
-    few that hide best what must not show, see :func:`~naturalize.compose.silhouette.misfit`. Raises
-    :class:`InputError` where the bank has no such image.
+    class, if there is another, else, if any, one that shows no second nucleated cell. Of some, one
+    of the few that hide best what must not show, see
+    :func:`~naturalize.compose.silhouette.misfit`. Raises :class:`InputError` where the bank has no
+    other image of its kind.
     """
     places = places_of(bank)
     own = places.numbers[subject.id]
     able = places.kinds == subject.kind
     able[own] = False
     same = able & (places.labels == subject.label)
-    able = same if recipe.places == "class" and same.any() else able & ~places.crowded
+    alone = able & ~places.crowded
+    if recipe.places == "class" and same.any():
+        able = same
+    elif alone.any():
+        able = alone
     if not able.any():
         raise InputError("bank", f"another image with a {subject.kind} to put a cell in", "none")
     alike = np.flatnonzero(_alike(recipe, places, own, able))

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from itertools import cycle, islice
 from pathlib import Path
 
-from naturalize.artefact import Artefact, write_whole
+from naturalize.artefact import Artefact, refuse_existing, write_whole
 from naturalize.compose.deal import deal_labels, wanted_counts
 from naturalize.compose.numbered import compose_numbered
 from naturalize.compose.open_bank import proven_bank
 from naturalize.compose.recipe import Recipe
 from naturalize.compose.render import Composite
 from naturalize.cutouts.bank import CutoutBank
-from naturalize.errors import InputError
 from naturalize.page.contact_sheet import ContactSheet, Tile
 from naturalize.page.page import Section, render_page
 from naturalize.page.table import Cell, Table
@@ -38,8 +37,7 @@ def write_preview(
     The bank is proven to hold train images only, as for a whole set. Raises :class:`InputError`
     where the page is there already.
     """
-    if file.exists() and not overwrite:
-        raise InputError(f"output {file}", "a file that does not exist yet (or --overwrite)", "one")
+    refuse_existing(file, overwrite=overwrite)
     page = preview_page(proven_bank(bank), recipe, seed=seed, track=track)
     file.parent.mkdir(parents=True, exist_ok=True)
     write_whole(file, page)

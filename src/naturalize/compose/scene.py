@@ -86,7 +86,8 @@ class Scene(BaseModel):
 
     ``label`` is its class, ``plate`` the donor of the bare slide, ``noise_seed`` lays out its noise
     tiles, ``placements`` hold the subject first, ``unplaced`` counts by kind what found no room.
-    ``surroundings`` tells of the plate's own image where that is kept around the subject.
+    ``surroundings`` tells of a real image where one is kept around the subject; the plate, which
+    is the light it is shown in, may be another's.
     ``focus`` blurs the whole picture, or sharpens it where below 0.
     """
 

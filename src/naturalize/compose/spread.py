@@ -23,6 +23,8 @@ LEAST_CELLS = 20
 _EVERY = 31
 _STAINED = 0.3
 """Optical density (length of red, green, blue) from which a pixel's colour tells its stain."""
+_APART = 0.05
+"""Sine of the angle between two stains, at least."""
 _TRIED = 0.5
 _DARKEST = np.float32(1 / 255)
 Floats = NDArray[np.float64]
@@ -84,7 +86,8 @@ def stain_axes(density: Floats) -> Floats:
     """Return the axes of two stains from the densities (n, 3) of pixels that show both.
 
     After Macenko et al. 2009: the plane of the first two principal directions, and in it the
-    directions between which nearly all pixels lie. Azure is the one that absorbs more red.
+    directions between which nearly all pixels lie. Azure is the one that absorbs more red. Where
+    only one stain shows, as in grey pictures, the axes are those of red, green and blue.
     """
     strong = density[(density * density).sum(axis=1) > _STAINED * _STAINED]
     strong = strong if len(strong) else density
@@ -95,6 +98,8 @@ def stain_axes(density: Floats) -> Floats:
     first, second = (plane @ (np.cos(end), np.sin(end)) for end in ends)
     azure, eosin = (first, second) if first[0] > second[0] else (second, first)
     rest = np.cross(azure, eosin)
+    if not np.linalg.norm(rest) > _APART:
+        return np.eye(3)
     return np.stack([azure, eosin, rest / np.linalg.norm(rest)], axis=1)
 
 

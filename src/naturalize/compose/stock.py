@@ -24,8 +24,7 @@ _CROSS = np.ones((3, 3), np.uint8)
 class Stock:
     """Measured on a bank once a process.
 
-    ``clear`` are the ids of cutouts that touched no neighbour, so that no edge is cut through
-    stain. ``looks`` tells how each donor's red cells look, float64 (5,): mean transmittance of red,
+    ``looks`` tells how each donor's red cells look, float64 (5,): mean transmittance of red,
     green and blue, how much lighter their middle is (share), and their diameter (share of the
     median); ``densities`` the optical densities (natural logarithm) of the first three. ``crowded``
     are the donors that show a nucleated cell beside their subject. ``layouts`` tells where all its
@@ -34,7 +33,6 @@ class Stock:
     and those cells, ``plate_looks`` (m, 5) about its plates, NaN where no red cell was cut out.
     """
 
-    clear: frozenset[str]
     looks: Mapping[str, NDArray[np.float64]]
     crowded: frozenset[str]
     densities: Mapping[str, Density]
@@ -71,7 +69,6 @@ def stock_of(bank: CutoutBank) -> Stock:
     cells, _ = bank.bystanders["RBC"]
     unknown = np.full(5, np.nan)
     return Stock(
-        clear=frozenset(clear),
         looks=looks,
         crowded=frozenset(refused.sample_id for refused in turned_down if refused.kind == "WBC"),
         densities={name: _density(look) for name, look in looks.items()},

@@ -12,6 +12,7 @@ from naturalize.compose.recipe import Recipe
 from naturalize.compose.scene import UNSTAINED, StainMatrix, Variation
 from naturalize.compose.spread import spread_of
 from naturalize.cutouts.bank import CutoutBank, CutoutRow, DonorRow
+from naturalize.errors import InputError
 
 LARGEST = 0.25
 """What a class is taken to spread at most: more is a sign of few or of mixed cells."""
@@ -81,6 +82,8 @@ def _draw_stain(
 ) -> StainMatrix:
     """Draw how strongly each stain has taken, as the matrix that does it to densities."""
     spread = spread_of(bank)
+    if np.array_equal(spread.axes, np.eye(3)):
+        raise InputError("appearance.stain", "images with two stains", "one stain, or grey images")
     own = np.minimum(spread.classes[label][:2], LARGEST)
     azure, eosin = 1 + share * own * rng.uniform(-1, 1, 2)
     mixed = spread.axes @ np.diag([azure, eosin, 1.0]) @ np.linalg.inv(spread.axes)

@@ -72,7 +72,8 @@ class CutoutRow:
 class DonorRow:
     """An image that was cut up; ``tiles`` is 0 where it gave no plate.
 
-    ``file_bytes`` is the size of its file, which the bank keeps; 0 where it shows no subject.
+    ``file_bytes`` is the size of its file, which the bank keeps; 0 where it shows no
+    subject, and in banks of earlier versions.
     """
 
     sample_id: str
@@ -103,16 +104,13 @@ class CutoutBank:
     def load(cls, artefact: Artefact) -> CutoutBank:
         """Read the tables of a ``bank`` artefact; pixels are read when asked for.
 
-        Raises :class:`InputError` for a damaged bank, and for one of an earlier version.
+        Raises :class:`InputError` for a damaged bank.
         """
         try:
             split_id = artefact.manifest["inputs"]["split"]["id"]
             classes = tuple(artefact.summary["classes"])
             return cls.read(artefact.path, bank_id=artefact.id, split_id=split_id, classes=classes)
-        except KeyError as error:
-            got = f"one of an earlier version, without {error}: cut it again, with --overwrite"
-            raise InputError(str(artefact.path), "a bank of this version", got) from error
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, KeyError, ValueError, TypeError) as error:
             raise InputError(
                 str(artefact.path), "a whole bank", f"a damaged one: {error}"
             ) from error
@@ -313,7 +311,7 @@ def _donor_row(row: dict[str, str]) -> DonorRow:
         int(row["height_px"]),
         int(row["width_px"]),
         int(row["tiles"]),
-        int(row["file_bytes"]),
+        int(row.get("file_bytes") or 0),
         int(row["shard"]),
         int(row["offset"]),
     )

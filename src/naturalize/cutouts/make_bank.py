@@ -30,6 +30,8 @@ from naturalize.split.leak_check import check_donors
 from naturalize.split.split import RealSplit
 from naturalize.workers import run_all
 
+FORM = 2
+"""Of the bank's files: 2 since donors' own files are kept."""
 SHARD_IMAGES = 25
 SHARD_PIXELS = 20_000_000
 """A shard ends with the image that makes it this large: memory does not grow with the images."""
@@ -66,14 +68,8 @@ def make_bank(
     or when nothing usable was found, :class:`LeakError` if an image that is not on the train side
     would be cut.
     """
-    if segmenter is not None and masks is not None:
-        raise InputError("--with, --masks", "one of the two", "both")
-    if objects is not None and masks is None:
-        raise InputError("--objects", "--masks beside it", "no masks")
     real = RealSplit.load(split)
-    masks_by: Segmenter | MaskFolder = segmenter or Smear()
-    if masks is not None:
-        masks_by = MaskFolder.find(masks, real.train, objects=objects)
+    masks_by = _source(segmenter, masks, objects, real)
 
     def write(draft: Draft) -> None:
         if isinstance(masks_by, MaskFolder):
@@ -132,15 +128,31 @@ def _refuse_empty(bank: CutoutBank) -> None:
     raise InputError("train images", wanted, got)
 
 
+def _source(
+    segmenter: Segmenter | None, masks: Path | None, objects: Background | None, real: RealSplit
+) -> Segmenter | MaskFolder:
+    """Return where masks come from."""
+    if segmenter is not None and masks is not None:
+        raise InputError("--with, --masks", "one of the two", "both")
+    if objects is not None and masks is None:
+        raise InputError("--objects", "--masks beside it", "no masks")
+    if masks is None:
+        return segmenter or Smear()
+    return MaskFolder.find(masks, real.train, objects=objects)
+
+
 def _said(masks_by: Segmenter | MaskFolder) -> dict[str, Any]:
-    """Return the parameters of a request: where masks come from, and all that decides them."""
+    """Return the parameters of a request: where masks come from, and all that decides them.
+
+    The number of the bank's form is among them, so that no earlier cut is gone on with.
+    """
     if isinstance(masks_by, MaskFolder):
         digests = {"files": len(masks_by.files), "sha256": masks_by.digest()}
         objects = {"objects": masks_by.objects} if masks_by.objects else {}
-        return {"segmenter": "label images", **digests, **objects}
+        return {"form": FORM, "segmenter": "label images", **digests, **objects}
     names = [name for name, kind in SEGMENTERS.items() if kind is type(masks_by)]
     name = names[0] if names else type(masks_by).__name__
-    return {"segmenter": name, **masks_by.parameters()}
+    return {"form": FORM, "segmenter": name, **masks_by.parameters()}
 
 
 def _background(masks_by: Segmenter | MaskFolder) -> Background:

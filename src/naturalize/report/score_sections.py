@@ -22,7 +22,7 @@ ARM_MEANINGS = {
     "none": "images as they are",
     "flips": "flips and quarter turns",
     "naturalize": "the same, half of the images composites",
-    "naturalize online": "the same, each composite new",
+    "naturalize online": "half of the images composites too, each new",
 }
 EVALUATION_POINTS = 40
 

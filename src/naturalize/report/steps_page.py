@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from naturalize.artefact import write_whole
-from naturalize.errors import InputError
+from naturalize.artefact import refuse_existing, write_whole
 from naturalize.page.block import Block, Callout, Prose
 from naturalize.page.contact_sheet import ContactSheet, Tile
 from naturalize.page.page import Section, render_page
@@ -41,8 +40,7 @@ _LIGHT = {
 
 def write_steps(steps: Steps, file: Path, *, title: str, overwrite: bool = False) -> Path:
     """Write the page of ``steps``; raises :class:`InputError` where there is one already."""
-    if file.exists() and not overwrite:
-        raise InputError(f"output {file}", "a file that does not exist yet (or --overwrite)", "one")
+    refuse_existing(file, overwrite=overwrite)
     page = steps_page(steps, title=title)
     file.parent.mkdir(parents=True, exist_ok=True)
     write_whole(file, page)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader, Dataset, Subset, default_collate
 
 from naturalize.artefact import Artefact
 from naturalize.compose.batches import Batches
 from naturalize.compose.online import OnlineComposites, OnlineMix
 from naturalize.compose.recipe import Recipe
 from naturalize.compose.render import Composite
-from naturalize.errors import InputError
+from naturalize.errors import InputError, NaturalizeError
 from naturalize.train.feed import Pixels
 from naturalize.train.pixels import fit_square
 from naturalize.workers import deaf_children
@@ -62,6 +63,25 @@ class OnlineDataset(Dataset[tuple[Tensor, int]]):
 
 
 @dataclass(frozen=True, eq=False)
+class _Told(Dataset[tuple[Tensor, int] | NaturalizeError]):
+    """A dataset whose mistakes come as items: torch would make another error of them."""
+
+    dataset: OnlineDataset
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int] | NaturalizeError:
+        try:
+            return self.dataset[index]
+        except NaturalizeError as error:
+            return error
+
+
+def _collated(items: list[tuple[Tensor, int] | NaturalizeError]) -> Any:
+    """Return a batch, or the first mistake among its items."""
+    mistakes = [item for item in items if isinstance(item, NaturalizeError)]
+    return mistakes[0] if mistakes else default_collate(items)
+
+
+@dataclass(frozen=True, eq=False)
 class OnlineFeed:
     """Feeds a training from a dataset that composes in ``workers`` processes; 1 is this one."""
 
@@ -77,18 +97,22 @@ class OnlineFeed:
         """Yield what steps ``first`` to ``stop`` - 1 show: of each batch the slots in ``share``."""
         size = self.batches.batch_size
         loader = DataLoader(
-            self.dataset,
+            _Told(self.dataset),
             batch_sampler=[
                 list(range(step * size, (step + 1) * size)[share]) for step in range(first, stop)
             ],
             num_workers=self.workers if self.workers > 1 else 0,
+            collate_fn=_collated,
             worker_init_fn=_settle,
             multiprocessing_context="spawn" if self.workers > 1 else None,
             generator=torch.Generator(),
         )
         with deaf_children():
             fed = iter(loader)
-        yield from fed
+        for pixels in fed:
+            if isinstance(pixels, NaturalizeError):
+                raise pixels
+            yield pixels
 
 
 def mix_of(run: Artefact) -> OnlineMix:

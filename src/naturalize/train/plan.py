@@ -41,9 +41,11 @@ class Plan:
 
     @property
     def arm_name(self) -> str:
-        """The arm, and whether its composites are made as training goes."""
-        online = isinstance(self.composites, OnlineComposites)
-        return f"{self.arm.name} online" if online else self.arm.name
+        """The arm, whether its composites are made as training goes, and by which other recipe."""
+        if not isinstance(self.composites, OnlineComposites):
+            return self.arm.name
+        recipe = self.composites.recipe.name
+        return f"{self.arm.name} online" + (f" ({recipe})" if recipe != "naturalize" else "")
 
     def parameters(self) -> dict[str, object]:
         """Return what decides the content of the run besides its inputs and its seed."""
