@@ -74,7 +74,7 @@ def train(
     No folder: naturalize train out/split --bank out/bank --recipe naturalize -o out/run
     """
     from naturalize.artefact import open_artefact
-    from naturalize.compose.recipe import load_recipe
+    from naturalize.compose.online import OnlineComposites
     from naturalize.train.run import train_run
 
     mixed = _composites(composites, bank, recipe, seed)
@@ -98,8 +98,8 @@ def train(
         if_exists=if_exists(resume, overwrite),
         track=bar,
     )
-    if bank is not None:
-        warn_if_told(load_recipe(recipe or "naturalize"))
+    if isinstance(mixed, OnlineComposites):
+        warn_if_told(mixed.recipe)
     table = Table(title="run", title_justify="left", show_header=False)
     for key in ("arm", "model", "mode", "weights", "images_seen", "device", "images_per_second"):
         table.add_row(key.replace("_", " "), str(made.summary[key]))

@@ -25,6 +25,18 @@ def grid_phase(box: Box, turns: int, flip: bool) -> tuple[int, int]:
     return rows % BLOCK_PX, columns % BLOCK_PX
 
 
+def on_grid(box: Box, turns: int, flip: bool, top: int, left: int) -> tuple[int, int]:
+    """Return the place up to 4 px from (top, left) where a cutout's blocks meet the composite's.
+
+    ``box`` is the cutout's on its donor, ``turns`` and ``flip`` how it is oriented.
+
+    >>> on_grid(Box(3, 5, 10, 20), 0, False, 17, 16)
+    (19, 13)
+    """
+    rows, columns = grid_phase(box, turns, flip)
+    return snapped(top, rows), snapped(left, columns)
+
+
 def snapped(position: int, phase: int) -> int:
     """Return the whole number nearest to ``position`` that is ``phase`` modulo 8.
 

@@ -88,13 +88,12 @@ def placed_objects(
         mask = moved_weight(weight, placement.variation) == FULL
         row, box = bank.by_id[placement.cutout], visible_box(placement, mask.shape, shape)
         parts.append((row.id, row.kind, row.label, (box, visible(placement, mask, shape))))
-    below = len(parts) - len(scene.placements)
-    order = label_map(shape, (part for *_, part in parts)).astype(np.int64)
-    numbers = np.array([0, *(n + len(scene.placements) for n in range(1, below + 1))])
-    numbers = np.append(numbers, range(1, len(scene.placements) + 1)).astype(np.uint16)
+    below, own = len(parts) - len(scene.placements), len(scene.placements)
+    order = label_map(shape, (part for *_, part in parts))
+    numbers = np.array([0, *range(own + 1, own + below + 1), *range(1, own + 1)], np.uint16)
     found = []
-    for place, (name, kind, label, (box, own)) in enumerate(parts, start=1):
-        pixels = own & (order[box.slices] == place) if disjoint else own
+    for place, (name, kind, label, (box, mask)) in enumerate(parts, start=1):
+        pixels = mask & (order[box.slices] == place) if disjoint else mask
         if pixels.any():
             number = int(numbers[place])
             found.append(PlacedObject(number, name, kind, label or kind, *_fitted(box, pixels)))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from naturalize.compose.appearance import moved_weight
 from naturalize.compose.blend import BLENDS_ON
 from naturalize.compose.canvas import Canvas
-from naturalize.compose.jpeg_grid import grid_phase, snapped
+from naturalize.compose.jpeg_grid import on_grid
 from naturalize.compose.layout import Slot, draw_slots
 from naturalize.compose.recipe import Recipe
 from naturalize.compose.scene import Placement, Scene, Variation
@@ -258,8 +258,5 @@ def _turned(row: CutoutRow, turns: int) -> tuple[int, int]:
 def _on_grid(
     recipe: Recipe, row: CutoutRow, turns: int, flip: bool, top: int, left: int
 ) -> tuple[int, int]:
-    """Move a place by up to 4 px to where the cutout's JPEG blocks meet the composite's."""
-    if not recipe.jpeg_grid:
-        return top, left
-    rows, columns = grid_phase(row.box, turns, flip)
-    return snapped(top, rows), snapped(left, columns)
+    """Return a place (top, left) as the recipe wants it: on the grid, or as it is."""
+    return on_grid(row.box, turns, flip, top, left) if recipe.jpeg_grid else (top, left)

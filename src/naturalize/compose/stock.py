@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.compose.scene import Density
-from naturalize.cutouts.bank import CutoutBank, CutoutRow
+from naturalize.cutouts.bank import CutoutBank
 from naturalize.cutouts.cutout import FULL, Cutout
 from naturalize.geometry import Box
 
@@ -56,7 +56,7 @@ def stock_of(bank: CutoutBank) -> Stock:
             clear.add(row.id)
         if row.kind == "RBC":
             seen.setdefault(row.sample_id, []).append(_look(cutout))
-            bare = _bare_box(row, cutout)
+            bare = cutout.own_box
             rims[row.id] = (row.box.height - bare.height) // 2
             layouts.setdefault(row.sample_id, []).append(bare)
     turned_down = bank.turned_down()
@@ -96,13 +96,6 @@ def clear_rim(cutout: Cutout) -> float:
     beside = (cv2.dilate(own, _CROSS) > 0) & (own == 0)
     bright = cutout.weight[beside] > FULL // 2
     return float(bright.mean()) if bright.size else 0.0
-
-
-def _bare_box(row: CutoutRow, cutout: Cutout) -> Box:
-    """Return the box of the object without its rim."""
-    rows, columns = (np.flatnonzero(cutout.mask.any(axis=axis)) for axis in (1, 0))
-    top, left = row.box.top + int(rows[0]), row.box.left + int(columns[0])
-    return Box(top, left, int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1)
 
 
 def _look(cutout: Cutout) -> NDArray[np.float64]:

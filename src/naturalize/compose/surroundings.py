@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from naturalize.compose.appearance import moved_weight
 from naturalize.compose.blend import Layer, change_density
-from naturalize.compose.jpeg_grid import grid_phase, snapped
+from naturalize.compose.jpeg_grid import on_grid
 from naturalize.compose.places import draw_place
 from naturalize.compose.recipe import Recipe
 from naturalize.compose.rim import keep_halo
@@ -95,9 +95,8 @@ def ground(
 def _light(bank: CutoutBank, hole: Cutout, whole: Box) -> NDArray[np.float32]:
     """Return the transmittance of the image a cell lies in, float32 (H, W, 3), in planes."""
     picture = np.ascontiguousarray(bank.picture(hole.sample_id).transpose(2, 0, 1))
-    return transmittance(picture, hole.surface.evaluate_planes(whole, *hole.donor_px)).transpose(
-        1, 2, 0
-    )
+    plate = hole.surface.evaluate_planes(whole, *hole.donor_px)
+    return transmittance(picture, plate).transpose(1, 2, 0)
 
 
 def _taken_out(bank: CutoutBank, hole: Cutout, *, halo: bool) -> NDArray[np.uint8]:
@@ -131,8 +130,7 @@ def _in_place_of(
     left = round(place.left + place.width / 2 - float(columns[0] + columns[-1] + 1) / 2)
     if not recipe.jpeg_grid or variation.moves:
         return top, left
-    rows_phase, columns_phase = grid_phase(subject.box, 0, False)
-    return snapped(top, rows_phase), snapped(left, columns_phase)
+    return on_grid(subject.box, 0, False, top, left)
 
 
 def _shows_slide(light: NDArray[np.float32]) -> NDArray[np.bool_]:
