@@ -102,10 +102,16 @@ class Draft:
 
         What is remembered lives in the draft only and is gone once the artefact is finished.
         """
+        return self.keep(name, work).read_text(encoding="utf-8", errors="surrogateescape")
+
+    def keep(self, name: str, work: Callable[[], bytes | str]) -> Path:
+        """Return a file of what ``work`` makes; remembered as by :meth:`remember`."""
         file = f"{_SCRATCH}/{name}"
-        if not self.has(file):
-            self.write(file, work())
-        return (self.path / file).read_text(encoding="utf-8", errors="surrogateescape")
+        return self.path / file if self.has(file) else self.write(file, work())
+
+    def scratch(self, name: str) -> Path:
+        """Return where a file lies that is gone once the artefact is finished."""
+        return self.path / _SCRATCH / name
 
 
 def build(

@@ -22,6 +22,7 @@ from naturalize.cli import (
     phantom,
     split,
     steps,
+    teach,
     train,
     verify,
 )
@@ -47,6 +48,7 @@ app.command("steps")(steps.steps)
 app.command("audit")(audit.audit)
 app.command("export")(export.export)
 app.command("pack")(pack.pack)
+app.command("teach")(teach.teach)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("doctor")(doctor.doctor)

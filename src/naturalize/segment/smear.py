@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from naturalize.errors import InputError
 from naturalize.geometry import Box
 from naturalize.images import Rgb
+from naturalize.segment.cell_net import look
 from naturalize.segment.mask import Kind, Mask
 from naturalize.segment.nuclear_size import nucleated_cells_only
 from naturalize.segment.nucleated_cells import find_cells
@@ -20,6 +21,7 @@ from naturalize.segment.red_cells import RedCells, red_cell_diameter, split_red_
 from naturalize.segment.regions import find_boxes, solidity
 from naturalize.segment.segmenter import Segmenter
 from naturalize.segment.stain import Stain, measure_stain
+from naturalize.segment.star_cells import find_star_cells
 
 RED_CELL_MICRONS = 7.5
 LEAST_DIAMETER_PX = 14
@@ -74,23 +76,22 @@ class Smear(Segmenter):
         if stain is None:
             return []
         nuclear = nuclear_pixels(stain)
-        diameter = self._red_cell_diameter(stain, nuclear)
+        diameter = self.red_cell_diameter_px(stain, nuclear)
         if diameter < LEAST_DIAMETER_PX:
             return []
         parts = find_nuclei(stain, nuclear, diameter)
         cells = find_cells(stain, parts, diameter)
         platelets = find_platelets(stain, cells > 0, diameter)
         taken = (cells > 0) | with_haze(platelets > 0, diameter)
-        red_cells = split_red_cells(
-            stain.foreground & ~taken, diameter, density=stain.density[..., 1], other=taken
-        )
+        seen = find_star_cells(look(stain, diameter), "RBC")
+        red_cells = split_red_cells(stain.foreground & ~taken, seen, diameter, other=taken)
         return [
             *_cell_masks(cells, parts, diameter),
             *_platelet_masks(platelets, diameter),
             *_red_cell_masks(red_cells, stain, taken, diameter),
         ]
 
-    def _red_cell_diameter(self, stain: Stain, nuclear: NDArray[np.bool_]) -> float:
+    def red_cell_diameter_px(self, stain: Stain, nuclear: NDArray[np.bool_]) -> float:
         """Return a red cell's diameter in px: as given, as seen, or as pictures usually show it."""
         if self.microns_per_px is not None:
             return float(RED_CELL_MICRONS / self.microns_per_px)

@@ -1,0 +1,101 @@
+"""What a small network sees on a smear: which pixels are of what, and where their cell's centre is.
+
+It was taught on composites, whose every outline is known (:mod:`naturalize.teach`), and looks at
+optical density alone, told in units of the image's own red cells, at 32 pixels a red cell: neither
+a scanner's brightness nor its magnification reaches it. OpenCV runs it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from naturalize.segment.stain import Stain
+
+WORKING_DIAMETER = 32
+"""Pixels a red cell is across, as the network sees it."""
+SEEN = ("slide", "RBC", "WBC", "PLT")
+N_RAYS = 32
+COARSE = 2
+"""Votes are cast by every second pixel of every second row."""
+UNIT_PX = 16.0
+"""The network tells lengths in such units: a red cell's radius."""
+_MULTIPLE = 16
+_WEIGHTS = "weights/cells.onnx"
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """One image as the network sees it, at 32 pixels a red cell.
+
+    ``shares`` float32 (4, height, width): how likely each pixel shows slide, red cell, nucleated
+    cell or platelet. For every second pixel of every second row, ``centres`` float32 (2, h, w) is
+    the row and column at which its cell has its centre of mass, and ``rays`` float32 (32, h, w) how
+    far the cell reaches from there, hidden parts included, over directions from the column axis
+    towards the rows; both in pixels. ``scale`` is (rows, columns) of the image to one pixel.
+    """
+
+    shares: NDArray[np.float32]
+    centres: NDArray[np.float32]
+    rays: NDArray[np.float32]
+    scale: tuple[float, float]
+
+
+def look(stain: Stain, diameter_px: float) -> Sight:
+    """Return what the network sees on an image whose red cells are ``diameter_px`` across."""
+    seen = density_seen(stain, diameter_px)
+    height, width = seen.shape[:2]
+    net = _network()
+    net.setInput(folded(seen)[None])
+    shares, votes = unfolded(np.asarray(net.forward())[0])
+    rows, columns = np.ogrid[: votes.shape[1], : votes.shape[2]]
+    votes *= np.float32(UNIT_PX)
+    votes[0] += COARSE * rows + 1
+    votes[1] += COARSE * columns + 1
+    h, w = -(-height // COARSE), -(-width // COARSE)
+    scale = stain.density.shape[0] / height, stain.density.shape[1] / width
+    return Sight(shares[:, :height, :width], votes[:2, :h, :w], votes[2:, :h, :w], scale)
+
+
+def density_seen(stain: Stain, diameter_px: float) -> NDArray[np.float32]:
+    """Return density (height, width, 3) in units of the red cells' own, at 32 px a red cell."""
+    height, width = stain.density.shape[:2]
+    scale = WORKING_DIAMETER / diameter_px
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    seen = cv2.resize(stain.density, size, interpolation=how)
+    return np.asarray(seen / np.float32(stain.red_cell_density), dtype=np.float32)
+
+
+def folded(seen: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a picture (height, width, 3) as (12, h, w): 2 by 2 pixels a place, bare slide beyond.
+
+    >>> folded(np.ones((3, 5, 3), np.float32)).shape
+    (12, 8, 8)
+    """
+    height, width = (-(-side // _MULTIPLE) * _MULTIPLE for side in seen.shape[:2])
+    whole = np.zeros((height, width, 3), np.float32)
+    whole[: seen.shape[0], : seen.shape[1]] = seen
+    blocks = whole.reshape(height // COARSE, COARSE, width // COARSE, COARSE, 3)
+    planes = blocks.transpose(1, 3, 4, 0, 2).reshape(-1, height // COARSE, width // COARSE)
+    return np.ascontiguousarray(planes)
+
+
+def unfolded(out: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Part the network's answer (50, h, w) into shares (4, 2h, 2w) that sum to 1, and the rest."""
+    n, (h, w) = len(SEEN), out.shape[1:]
+    blocks = out[: n * COARSE**2].reshape(n, COARSE, COARSE, h, w)
+    logits = blocks.transpose(0, 3, 1, 4, 2).reshape(n, COARSE * h, COARSE * w)
+    power = np.exp(logits - logits.max(axis=0))
+    return power / power.sum(axis=0), out[n * COARSE**2 :].copy()
+
+
+@lru_cache(maxsize=1)
+def _network() -> cv2.dnn.Net:
+    weights = files("naturalize.segment").joinpath(_WEIGHTS).read_bytes()
+    return cv2.dnn.readNetFromONNX(np.frombuffer(weights, np.uint8))

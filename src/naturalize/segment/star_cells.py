@@ -1,0 +1,153 @@
+"""Cells as star-shaped outlines: found by votes, laid one over another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from naturalize.segment.cell_net import COARSE, N_RAYS, SEEN, Sight
+
+_MARGIN = 24
+_SPREAD = 1.2
+_PEAK_SIDE = 9
+_LEAST_PEAK = 0.8
+_FARTHEST_PX = 10.0
+_LEAST_VOTES = 12
+_CORNERS = 64
+_WAVES = 9
+_FRACTION_BITS = 4
+MARGINS = (1.12, 1.06, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class StarCells:
+    """Star-shaped outlines in px of the image.
+
+    ``centres`` float32 (n, 2) are rows and columns; ``rays`` float32 (n, 32) how far each reaches,
+    from the column axis towards the rows; ``votes`` int64 (n,) how many places voted for each,
+    ``agreement`` float32 (n,) in [0, 1] how well their votes agree.
+    """
+
+    centres: NDArray[np.float32]
+    rays: NDArray[np.float32]
+    votes: NDArray[np.int64]
+    agreement: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.votes)
+
+    def outlines(self, margin: float = 1.0) -> NDArray[np.float32]:
+        """Return the corners (row, column) of each outline, float32 (n, 64, 2), smoothed."""
+        waves = np.fft.rfft(self.rays, axis=1)[:, :_WAVES] / N_RAYS
+        waves[:, 1:] *= 2
+        angle = np.arange(_CORNERS) * (2 * np.pi / _CORNERS)
+        basis = np.exp(1j * np.outer(np.arange(_WAVES), angle - np.pi / N_RAYS))
+        reach = (waves @ basis).real * margin
+        way = np.stack([np.sin(angle), np.cos(angle)], axis=1)
+        return np.asarray(self.centres[:, None] + reach[..., None] * way, dtype=np.float32)
+
+
+def find_star_cells(sight: Sight, kind: str) -> StarCells:
+    """Return the cells of a kind: where votes for a centre meet, with the outline they tell.
+
+    Every place that shows the kind votes; a cell's outline is the median of what its voters tell.
+    """
+    place = np.nonzero(_shown(sight, kind))
+    votes = sight.centres[:, place[0], place[1]].T
+    peaks = _peaks(votes, sight.centres.shape[1:])
+    if not len(peaks):
+        return _no_cells()
+    off = np.hypot(*(votes[:, None] - peaks).transpose(2, 0, 1))
+    choice, near = off.argmin(axis=1), off.min(axis=1) < _FARTHEST_PX
+    rays = sight.rays[:, place[0], place[1]].T
+    found = []
+    for number in range(len(peaks)):
+        mine = near & (choice == number)
+        if np.count_nonzero(mine) >= _LEAST_VOTES:
+            found.append(_agreed(votes[mine], rays[mine]))
+    return _cells(found, sight.scale) if found else _no_cells()
+
+
+def paint(
+    cells: StarCells, shape: tuple[int, ...], *, margins: tuple[float, ...] = MARGINS
+) -> NDArray[np.int32]:
+    """Return which cell each pixel shows, numbered from 1: int32 (height, width), 0 for none.
+
+    Where cells overlap, the one whose voters agree better is on top; just outside all of them, a
+    pixel belongs to the nearest in radii: ``margins`` are multiples of them, the largest first.
+    """
+    labels = np.zeros(shape[:2], dtype=np.int32)
+    order = np.argsort(cells.agreement, kind="stable")
+    for margin in margins:
+        fixed = np.rint(cells.outlines(margin)[..., ::-1] * (1 << _FRACTION_BITS)).astype(np.int32)
+        for number in order:
+            cv2.fillPoly(labels, [fixed[number]], int(number) + 1, shift=_FRACTION_BITS)
+    return labels
+
+
+def covered_shares(cells: StarCells, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return the share of each cell, on an image of ``shape``, that is another cell's as well."""
+    count = np.zeros(shape[:2], dtype=np.uint8)
+    windows = []
+    for outline in np.rint(cells.outlines()[..., ::-1]).astype(np.int32):
+        left, top = outline.min(axis=0).clip(0)
+        right, bottom = outline.max(axis=0) + 1
+        window = (slice(top, max(bottom, top)), slice(left, max(right, left)))
+        inside = np.zeros(count[window].shape, dtype=np.uint8)
+        if inside.size:
+            cv2.fillPoly(inside, [outline - (left, top)], 1)
+        count[window] += inside
+        windows.append((window, inside > 0))
+    return np.array([(count[w][i] > 1).mean() if i.any() else 0.0 for w, i in windows])
+
+
+def _shown(sight: Sight, kind: str) -> NDArray[np.bool_]:
+    """Return bool (h, w): places most of whose pixels show the kind."""
+    _, h, w = sight.centres.shape
+    most = sight.shares.argmax(axis=0) == SEEN.index(kind)
+    whole = np.zeros((h * COARSE, w * COARSE), dtype=np.bool_)
+    whole[: most.shape[0], : most.shape[1]] = most
+    return np.asarray(whole.reshape(h, COARSE, w, COARSE).sum(axis=(1, 3)) > COARSE)
+
+
+def _peaks(votes: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return rows and columns, float32 (n, 2) px, where many of the ``votes`` (m, 2) meet."""
+    count = np.zeros((shape[0] + 2 * _MARGIN, shape[1] + 2 * _MARGIN), dtype=np.float32)
+    bins = np.rint(votes / COARSE).astype(np.int64) + _MARGIN
+    inside = ((bins >= 0) & (bins < count.shape)).all(axis=1)
+    np.add.at(count, tuple(bins[inside].T), 1)
+    smooth = cv2.GaussianBlur(count, (0, 0), _SPREAD)
+    largest = cv2.dilate(smooth, np.ones((_PEAK_SIDE, _PEAK_SIDE), np.uint8))
+    rows, columns = np.nonzero((smooth >= largest) & (smooth > _LEAST_PEAK))
+    return np.asarray(COARSE * (np.stack([rows, columns], axis=1) - _MARGIN), dtype=np.float32)
+
+
+_Agreed = tuple[NDArray[np.float32], NDArray[np.float32], int, float]
+
+
+def _agreed(votes: NDArray[np.float32], rays: NDArray[np.float32]) -> _Agreed:
+    """Return centre and rays of one cell, its number of votes, and how well they agree."""
+    centre, reach = np.median(votes, axis=0), np.median(rays, axis=0)
+    strayed = float(np.median(np.hypot(*(votes - centre).T)))
+    bent = float(np.median(np.abs(rays - reach)))
+    return centre, reach, len(votes), 1 / (1 + (strayed + bent) / 2)
+
+
+def _cells(found: list[_Agreed], scale: tuple[float, float]) -> StarCells:
+    centres, rays, votes, agreement = zip(*found, strict=True)
+    to_image = np.array(scale)
+    return StarCells(
+        np.asarray((np.stack(centres) + 0.5) * to_image - 0.5, dtype=np.float32),
+        np.asarray(np.stack(rays) * to_image.mean(), dtype=np.float32),
+        np.array(votes),
+        np.array(agreement, dtype=np.float32),
+    )
+
+
+def _no_cells() -> StarCells:
+    empty = np.zeros((0, 2), np.float32)
+    rays = np.zeros((0, N_RAYS), np.float32)
+    return StarCells(empty, rays, np.zeros(0, np.int64), np.zeros(0, np.float32))
