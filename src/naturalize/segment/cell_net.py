@@ -7,14 +7,17 @@ a scanner's brightness nor its magnification reaches it. OpenCV runs it.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from naturalize.errors import InputError
 from naturalize.segment.stain import Stain
 
 WORKING_DIAMETER = 32
@@ -26,7 +29,7 @@ COARSE = 2
 UNIT_PX = 16.0
 """The network tells lengths in such units: a red cell's radius."""
 _MULTIPLE = 16
-_WEIGHTS = "weights/cells.onnx"
+_SHIPPED = files("naturalize.segment").joinpath("weights/cells.onnx")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +49,14 @@ class Sight:
     scale: tuple[float, float]
 
 
-def look(stain: Stain, diameter_px: float) -> Sight:
-    """Return what the network sees on an image whose red cells are ``diameter_px`` across."""
+def look(stain: Stain, diameter_px: float, network: Path | None = None) -> Sight:
+    """Return what the network sees on an image whose red cells are ``diameter_px`` across.
+
+    ``network`` is an ONNX file written by ``teach``; None is the shipped one.
+    """
     seen = density_seen(stain, diameter_px)
     height, width = seen.shape[:2]
-    net = _network()
+    net, _ = _network(network)
     net.setInput(folded(seen)[None])
     shares, votes = unfolded(np.asarray(net.forward())[0])
     rows, columns = np.ogrid[: votes.shape[1], : votes.shape[2]]
@@ -60,6 +66,13 @@ def look(stain: Stain, diameter_px: float) -> Sight:
     h, w = -(-height // COARSE), -(-width // COARSE)
     scale = stain.density.shape[0] / height, stain.density.shape[1] / width
     return Sight(shares[:, :height, :width], votes[:2, :h, :w], votes[2:, :h, :w], scale)
+
+
+def shown_by(sight: Sight, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return what each pixel of an image of ``shape`` shows most likely, by its place in SEEN."""
+    size = (shape[1], shape[0])
+    shares = [cv2.resize(one, size, interpolation=cv2.INTER_LINEAR) for one in sight.shares]
+    return np.asarray(np.stack(shares).argmax(axis=0), dtype=np.uint8)
 
 
 def density_seen(stain: Stain, diameter_px: float) -> NDArray[np.float32]:
@@ -95,7 +108,23 @@ def unfolded(out: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.
     return power / power.sum(axis=0), out[n * COARSE**2 :].copy()
 
 
-@lru_cache(maxsize=1)
-def _network() -> cv2.dnn.Net:
-    weights = files("naturalize.segment").joinpath(_WEIGHTS).read_bytes()
-    return cv2.dnn.readNetFromONNX(np.frombuffer(weights, np.uint8))
+def network_digest(file: Path | None) -> str:
+    """Return a digest of a network's file, 16 hexadecimal digits; None is the shipped one.
+
+    Raises :class:`InputError` for what is no network that this module can run.
+    """
+    return _network(file)[1]
+
+
+@lru_cache(maxsize=2)
+def _network(file: Path | None) -> tuple[cv2.dnn.Net, str]:
+    try:
+        data = _SHIPPED.read_bytes() if file is None else file.read_bytes()
+        net = cv2.dnn.readNetFromONNX(np.frombuffer(data, np.uint8))
+        net.setInput(np.zeros((1, 3 * COARSE**2, _MULTIPLE, _MULTIPLE), np.float32))
+        answer = np.asarray(net.forward())
+    except (OSError, cv2.error) as error:
+        raise InputError("network", "an ONNX file written by teach", file) from error
+    if answer.shape[1:] != (len(SEEN) * COARSE**2 + 2 + N_RAYS, _MULTIPLE, _MULTIPLE):
+        raise InputError("network", "an ONNX file written by teach", f"{file}: {answer.shape}")
+    return net, hashlib.sha256(data).hexdigest()[:16]

@@ -8,9 +8,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_FULL_CHANGE = 3.0
-_LEAST_CHANGE = 0.8
-
 
 @dataclass(frozen=True, eq=False)
 class Edges:
@@ -36,18 +33,6 @@ class Edges:
         """Return some of the points."""
         return Edges(self.points[which], self.inward[which], self.weight[which])
 
-    def weighing(self, factor: float) -> Edges:
-        """Return the same points, their weight multiplied."""
-        return Edges(self.points, self.inward, self.weight * np.float32(factor))
-
-    def joined(self, other: Edges) -> Edges:
-        """Return the points of both."""
-        return Edges(
-            np.concatenate([self.points, other.points]),
-            np.concatenate([self.inward, other.inward]),
-            np.concatenate([self.weight, other.weight]),
-        )
-
 
 def outline_edges(share: NDArray[np.float32], free: NDArray[np.bool_], sigma_px: float) -> Edges:
     """Return the outline of a mask where it is ``free``, not at the image's border.
@@ -63,21 +48,6 @@ def outline_edges(share: NDArray[np.float32], free: NDArray[np.bool_], sigma_px:
     rows, columns = edges.points.astype(np.int64).T
     off = np.clip((smooth[rows, columns] - 0.5) / slope, -1, 1)
     return Edges(edges.points - off[:, None] * edges.inward, edges.inward, edges.weight)
-
-
-def density_edges(
-    density: NDArray[np.float32], where: NDArray[np.bool_], diameter_px: float, unit: float
-) -> Edges:
-    """Return the ridges of the slope of ``density`` where asked: outlines of cells on cells.
-
-    A change of ``unit`` over a diameter is weak, one of three counts in full, that is 1.
-    """
-    down, right = _slopes(_smoothed(density, max(1.0, 0.03 * diameter_px)))
-    slope = np.hypot(down, right)
-    ridge = (slope > _LEAST_CHANGE * unit / diameter_px) & _is_ridge(slope, down, right)
-    edges, slope = _edges(where & ridge, down, right)
-    weight = np.minimum(slope * np.float32(diameter_px / unit / _FULL_CHANGE), 1)
-    return Edges(edges.points, edges.inward, weight)
 
 
 def votes(
@@ -108,16 +78,6 @@ def _slopes(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[n
     down = cv2.Sobel(values, cv2.CV_32F, 0, 1, scale=1 / 8)
     right = cv2.Sobel(values, cv2.CV_32F, 1, 0, scale=1 / 8)
     return np.asarray(down, dtype=np.float32), np.asarray(right, dtype=np.float32)
-
-
-def _is_ridge(
-    slope: NDArray[np.float32], down: NDArray[np.float32], right: NDArray[np.float32]
-) -> NDArray[np.bool_]:
-    """Whether the slope is no less than its neighbours' up and down it, as in Canny's detector."""
-    steep = np.abs(down) > np.abs(right)
-    rows = cv2.dilate(slope, np.ones((3, 1), np.uint8))
-    columns = cv2.dilate(slope, np.ones((1, 3), np.uint8))
-    return np.asarray(slope >= np.where(steep, rows, columns))
 
 
 def _edges(

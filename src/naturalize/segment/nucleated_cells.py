@@ -1,108 +1,37 @@
-"""Nucleated cells whole: the curve around the nucleus, then what the curve left over."""
+"""Nucleated cells whole: what the network takes for them, parted where several touch."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from naturalize.geometry import Box
-from naturalize.segment.cell_rest import take_rest
-from naturalize.segment.cytoplasm import Likeness, learn_likeness
+from naturalize.segment.cell_net import SEEN, Sight
 from naturalize.segment.nucleus import PurpleParts
-from naturalize.segment.outline import outline_cell
-from naturalize.segment.regions import find_boxes, inner_distance, near, solidity
-from naturalize.segment.stain import Stain
+from naturalize.segment.regions import fill_holes, label_regions
+from naturalize.segment.star_cells import find_star_cells, part_regions
 
-_SURROUNDINGS = (0.5, 1.5)
-_PLATELET_RIM = 0.12
-_LONG_BORDER = 0.6
-_ROUND = 0.94
+_THREAD = 0.1
+_LEAST_AREA = 0.3
+_BARE_AREA = 0.7
+_LEAST_VOTES = 50
 
 
-def find_cells(stain: Stain, parts: PurpleParts, diameter_px: float) -> NDArray[np.int32]:
-    """Return nucleated cells as labels int32 (height, width), numbered as their nuclei.
+def find_cells(
+    shown: NDArray[np.uint8], sight: Sight, parts: PurpleParts, diameter_px: float
+) -> NDArray[np.int32]:
+    """Return nucleated cells as labels int32 (height, width), 0 outside.
 
-    A pixel that two cells could have goes to the nearer nucleus; two nuclei in one round cell
-    share the lower number. ``diameter_px`` is that of a red cell.
+    ``shown`` uint8 (height, width) tells what each pixel shows, by its place in ``SEEN``. A small
+    region without a nucleus is none. ``diameter_px`` is that of a red cell.
     """
-    cells = np.zeros_like(parts.nuclei)
-    nearest = np.full(cells.shape, np.inf, dtype=np.float32)
-    colours = []
-    for number in range(1, int(parts.nuclei.max()) + 1):
-        nucleus = parts.nuclei == number
-        others = (parts.nuclei > 0) & ~nucleus
-        distance = inner_distance(~nucleus)
-        colours.append(learn_likeness(stain, distance, others, diameter_px))
-        pixels = outline_cell(stain, nucleus, others, distance, colours[-1], diameter_px)
-        closer = pixels & (distance < nearest)
-        cells[closer] = number
-        nearest[closer] = distance[closer]
-    for number, place in enumerate(find_boxes(cells), start=1):
-        if place is not None:
-            _complete(number, place, cells, parts, stain, colours[number - 1], diameter_px)
-    return _halves_joined(cells) if len(colours) > 1 else cells
-
-
-def _around(
-    place: tuple[slice, ...], shape: tuple[int, ...], margin_px: float
-) -> tuple[slice, slice]:
-    """Return the rows and columns of ``place`` with a margin, within an image of ``shape``."""
-    rows, columns = place
-    box = Box(rows.start, columns.start, rows.stop - rows.start, columns.stop - columns.start)
-    return box.grown(round(margin_px)).clipped(shape[0], shape[1]).slices
-
-
-def _complete(
-    number: int,
-    place: tuple[slice, ...],
-    cells: NDArray[np.int32],
-    parts: PurpleParts,
-    stain: Stain,
-    colour: Likeness,
-    diameter_px: float,
-) -> None:
-    """Give cell ``number`` the rest that the curve around its nucleus left; changes ``cells``.
-
-    Where the cell, at ``place``, seems to go on beyond its surroundings, more of them is looked at.
-    """
-    for margin in _SURROUNDINGS:
-        around = _around(place, cells.shape, margin * diameter_px)
-        window, here = cells[around], parts.window(around)
-        own = window == number
-        taken = here.others | ((window > 0) & ~own)
-        taken |= near(here.others, _PLATELET_RIM * diameter_px) & ~own
-        nucleus = here.nuclei == number
-        whole = take_rest(own, nucleus, taken, stain.window(around), colour, diameter_px)
-        if not _is_open(whole, around, cells.shape):
-            break
-    window[own] = 0
-    window[whole] = number
-
-
-def _is_open(cell: NDArray[np.bool_], around: tuple[slice, slice], shape: tuple[int, ...]) -> bool:
-    """Whether a cell touches a side of its window that is not the image's own."""
-    rows, columns = around
-    inner = (rows.start > 0, rows.stop < shape[0], columns.start > 0, columns.stop < shape[1])
-    sides = (cell[0], cell[-1], cell[:, 0], cell[:, -1])
-    return any(is_inner and bool(side.any()) for is_inner, side in zip(inner, sides, strict=True))
-
-
-def _halves_joined(cells: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Give cells that make one round cell together, along a long common border, one number."""
-    joined = cells.copy()
-    for one, other, length in _common_borders(cells):
-        pair = (joined == joined[cells == one][0]) | (joined == joined[cells == other][0])
-        smaller = min(np.count_nonzero(cells == one), np.count_nonzero(cells == other))
-        if length > _LONG_BORDER * 2 * (smaller / np.pi) ** 0.5 and solidity(pair) > _ROUND:
-            joined[pair] = min(one, other)
-    return joined
-
-
-def _common_borders(labels: NDArray[np.int32]) -> list[tuple[int, int, int]]:
-    """Return pairs of labels that touch, and along how many pixels."""
-    pairs = []
-    for one, other in ((labels[1:], labels[:-1]), (labels[:, 1:], labels[:, :-1])):
-        meet = (one != other) & (one > 0) & (other > 0)
-        pairs.append(np.sort(np.stack([one[meet], other[meet]], axis=1), axis=1))
-    found, counts = np.unique(np.concatenate(pairs), axis=0, return_counts=True)
-    return [(int(i), int(j), int(n)) for (i, j), n in zip(found, counts, strict=True)]
+    side = max(1, round(_THREAD * diameter_px)) | 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    own = (shown == SEEN.index("WBC")).view(np.uint8)
+    own = fill_holes(cv2.morphologyEx(own, cv2.MORPH_OPEN, disc) > 0)
+    regions, stats = label_regions(own)
+    area = stats[:, cv2.CC_STAT_AREA] / (np.pi / 4 * diameter_px**2)
+    nuclear = np.bincount(regions[parts.nuclei > 0], minlength=len(area)) > 0
+    kept = (area > np.where(nuclear, _LEAST_AREA, _BARE_AREA)) & (np.arange(len(area)) > 0)
+    labels = np.where(np.take(kept, regions), regions, 0).astype(np.int32)
+    return part_regions(labels, find_star_cells(sight, "WBC"), _LEAST_VOTES)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from naturalize.segment.pallor import fill_pallor
 from naturalize.segment.red_cell_size import red_cell_diameter
 from naturalize.segment.regions import label_regions
-from naturalize.segment.star_cells import MARGINS, StarCells, covered_shares, paint
+from naturalize.segment.star_cells import MARGINS, StarCells, covered_shares, home_regions, paint
 
 __all__ = ["RedCells", "red_cell_diameter", "split_red_cells"]
 
@@ -52,7 +52,7 @@ def split_red_cells(
     """
     filled = _without_threads(fill_pallor(foreground, diameter_px), diameter_px)
     region_of, stats = label_regions(filled)
-    home = _home(cells, region_of, len(stats))
+    home = home_regions(cells, region_of, len(stats))
     alone = np.bincount(home, minlength=len(stats)) == 1
     labels = paint(cells, filled.shape, margins=MARGINS) * filled
     loose = paint(cells, filled.shape, margins=_LOOSE)
@@ -70,17 +70,6 @@ def split_red_cells(
     return RedCells(
         labels.astype(np.int32), touching, covered > _OVERLAP, np.r_[0.0, cells.agreement]
     )
-
-
-def _home(cells: StarCells, region_of: NDArray[np.int32], n_regions: int) -> NDArray[np.int64]:
-    """Return the region that most of each cell lies on, 0 for none."""
-    inside = paint(cells, region_of.shape, margins=(1.0,))
-    both = np.bincount(
-        (inside.astype(np.int64) * n_regions + region_of).ravel(),
-        minlength=(len(cells) + 1) * n_regions,
-    ).reshape(len(cells) + 1, n_regions)
-    both[:, 0] = 0
-    return both[1:].argmax(axis=1)
 
 
 def _without_threads(pixels: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:

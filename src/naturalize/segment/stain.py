@@ -21,7 +21,6 @@ _MIN_DENSITY = 0.02
 _COHERENT_SHARE = 0.3
 FOREGROUND_SHARE = 0.3
 """Density of the foreground at least, in units of the red cells' own."""
-_FAINT_SHARE = 0.15
 _MAX_HAEMOGLOBIN_RATIO = 1.2
 _NUCLEAR_DEPTH = 2.5
 _SAME_STAIN = 1.3
@@ -38,14 +37,12 @@ class Stain:
     ``foreground`` bool (height, width), every pixel that is not bare slide; ``purple`` float32
     (height, width), the density that haemoglobin cannot explain; ``red_cell_density`` the median
     green density of the foreground that is not purple, the unit other densities are told in.
-    ``faint`` adds to the foreground what is paler yet, down to the noise of the slide.
     """
 
     density: NDArray[np.float32]
     foreground: NDArray[np.bool_]
     purple: NDArray[np.float32]
     red_cell_density: float
-    faint: NDArray[np.bool_]
 
     def window(self, place: tuple[slice, slice]) -> Stain:
         """Return the part of the image at ``place`` (rows, columns)."""
@@ -54,24 +51,7 @@ class Stain:
             density=self.density[place],
             foreground=self.foreground[place],
             purple=self.purple[place],
-            faint=self.faint[place],
         )
-
-    def continued(self, beyond_px: int) -> Stain:
-        """Return it with its border repeated ``beyond_px`` pixels outwards."""
-        around = (beyond_px, beyond_px)
-        return replace(
-            self,
-            density=np.pad(self.density, (around, around, (0, 0)), mode="edge"),
-            foreground=np.pad(self.foreground, around, mode="edge"),
-            purple=np.pad(self.purple, around, mode="edge"),
-            faint=np.pad(self.faint, around, mode="edge"),
-        )
-
-    @property
-    def deepest(self) -> NDArray[np.float32]:
-        """The density of each pixel in the channel in which it absorbs most."""
-        return _deepest(self.density)
 
     @property
     def bluish(self) -> NDArray[np.bool_]:
@@ -106,8 +86,7 @@ def measure_stain(rgb: Rgb) -> Stain | None:
     unit = float(median(green.flat[sparse[plain if plain.any() else ...]]))
     deepest = _deepest(density)
     foreground = ~background & (deepest > FOREGROUND_SHARE * unit)
-    faint = ~background & (deepest > _FAINT_SHARE * unit)
-    return Stain(density, _cleaned(foreground), purple, unit, _cleaned(faint))
+    return Stain(density, _cleaned(foreground), purple, unit)
 
 
 def _deepest(density: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -19,7 +19,10 @@ _LEAST_VOTES = 12
 _CORNERS = 64
 _WAVES = 9
 _FRACTION_BITS = 4
+_LINE_PX = 0.5
+"""How far OpenCV's polygons reach beyond their corners."""
 MARGINS = (1.12, 1.06, 1.0)
+_FAR = (2.0, 1.6, 1.3, 1.12, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,13 +42,22 @@ class StarCells:
     def __len__(self) -> int:
         return len(self.votes)
 
-    def outlines(self, margin: float = 1.0) -> NDArray[np.float32]:
-        """Return the corners (row, column) of each outline, float32 (n, 64, 2), smoothed."""
+    def chosen(self, which: NDArray[np.int64]) -> StarCells:
+        """Return some of the cells."""
+        return StarCells(
+            self.centres[which], self.rays[which], self.votes[which], self.agreement[which]
+        )
+
+    def outlines(self, margin: float = 1.0, *, grown_px: float = 0.0) -> NDArray[np.float32]:
+        """Return the corners (row, column) of each outline, float32 (n, 64, 2), smoothed.
+
+        They lie ``margin`` times as far from the centre, and ``grown_px`` farther.
+        """
         waves = np.fft.rfft(self.rays, axis=1)[:, :_WAVES] / N_RAYS
         waves[:, 1:] *= 2
         angle = np.arange(_CORNERS) * (2 * np.pi / _CORNERS)
         basis = np.exp(1j * np.outer(np.arange(_WAVES), angle - np.pi / N_RAYS))
-        reach = (waves @ basis).real * margin
+        reach = (waves @ basis).real * margin + grown_px
         way = np.stack([np.sin(angle), np.cos(angle)], axis=1)
         return np.asarray(self.centres[:, None] + reach[..., None] * way, dtype=np.float32)
 
@@ -82,10 +94,40 @@ def paint(
     labels = np.zeros(shape[:2], dtype=np.int32)
     order = np.argsort(cells.agreement, kind="stable")
     for margin in margins:
-        fixed = np.rint(cells.outlines(margin)[..., ::-1] * (1 << _FRACTION_BITS)).astype(np.int32)
+        outlines = cells.outlines(margin, grown_px=-_LINE_PX)[..., ::-1]
+        fixed = np.rint(outlines * (1 << _FRACTION_BITS)).astype(np.int32)
         for number in order:
             cv2.fillPoly(labels, [fixed[number]], int(number) + 1, shift=_FRACTION_BITS)
     return labels
+
+
+def home_regions(cells: StarCells, regions: NDArray[np.int32], n_regions: int) -> NDArray[np.int64]:
+    """Return the region, int64 (n,), that most of each cell lies on, 0 for none.
+
+    ``regions`` int32 (height, width) are numbered from 1 to ``n_regions`` - 1.
+    """
+    inside = paint(cells, regions.shape, margins=(1.0,)).astype(np.int64)
+    pairs = np.bincount(
+        (inside * n_regions + regions).ravel(), minlength=(len(cells) + 1) * n_regions
+    )
+    pixels = pairs.reshape(len(cells) + 1, n_regions)[1:]
+    pixels[:, 0] = 0
+    return np.asarray(pixels.argmax(axis=1))
+
+
+def part_regions(
+    regions: NDArray[np.int32], cells: StarCells, least_votes: int
+) -> NDArray[np.int32]:
+    """Part each region in which several cells of ``least_votes`` or more lie; the others stay."""
+    cells = cells.chosen(np.flatnonzero(cells.votes >= least_votes))
+    if len(cells) < 2:
+        return regions
+    n_regions = int(regions.max()) + 1
+    several = np.bincount(home_regions(cells, regions, n_regions), minlength=n_regions) > 1
+    several[0] = False
+    nearest = paint(cells, regions.shape, margins=_FAR)
+    parted = np.take(several, regions) & (nearest > 0)
+    return np.where(parted, n_regions + nearest, regions).astype(np.int32)
 
 
 def covered_shares(cells: StarCells, shape: tuple[int, ...]) -> NDArray[np.float64]:
