@@ -25,7 +25,7 @@ LAYERS = (
     {"cutouts"},
     {"compose"},
     {"train", "evaluate"},
-    {"audit"},
+    {"audit", "teach"},
     {"report"},
     {"cli"},
     {"__main__"},
@@ -33,7 +33,14 @@ LAYERS = (
 LAYER_OF = {name: number for number, names in enumerate(LAYERS) for name in names}
 # Heavy packages may be imported at the top of these files alone.
 HEAVY = {
-    "torch": ("train/", "audit/frozen_probe.py", "audit/crop_probe.py", "segment/sam_model.py"),
+    "torch": (
+        "train/",
+        "teach/learn.py",
+        "teach/network.py",
+        "audit/frozen_probe.py",
+        "audit/crop_probe.py",
+        "segment/sam_model.py",
+    ),
     "torchvision": ("train/",),
     "timm": ("train/",),
     "accelerate": ("train/",),

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from naturalize.segment.disc_cover import Discs, cover_with_discs
-from naturalize.segment.edges import density_edges, outline_edges, votes
+from naturalize.segment.cell_net import N_RAYS
+from naturalize.segment.edges import outline_edges, votes
 from naturalize.segment.pallor import fill_pallor
 from naturalize.segment.red_cell_size import red_cell_diameter
 from naturalize.segment.red_cells import split_red_cells
 from naturalize.segment.regions import shrunk
+from naturalize.segment.star_cells import StarCells
 
 Circle = tuple[float, float, float]
 CHAIN = ((100.0, 60.0, 32.0), (100.0, 115.0, 32.0), (100.0, 170.0, 32.0), (145.0, 205.0, 32.0))
@@ -71,14 +72,25 @@ def test_diameter_of_nothing_is_unknown() -> None:
     assert red_cell_diameter(nothing, nothing, nothing) is None
 
 
+def stars(circles: tuple[Circle, ...], *, size: float = 1.0, off: float = 0.0) -> StarCells:
+    """Return circles as a network tells them: too large or too small, off their place."""
+    table = np.array(circles, np.float32)
+    rays = np.repeat(table[:, 2:] * np.float32(size), N_RAYS, axis=1)
+    sure = np.linspace(0.6, 0.9, len(table)).astype(np.float32)
+    return StarCells(table[:, :2] + np.float32(off), rays, np.full(len(table), 100), sure)
+
+
 @pytest.mark.parametrize("circles", [CHAIN, RING, GRID], ids=["chain", "ring", "grid"])
-@pytest.mark.parametrize("share", [0.85, 1.0, 1.15])
-def test_clumps_are_cut_into_their_cells(circles: tuple[Circle, ...], share: float) -> None:
-    cells = split_red_cells(drawn(circles), 2 * circles[0][2] * share)
+@pytest.mark.parametrize(("size", "off"), [(0.93, 1.5), (1.0, 0.0), (1.06, -1.5)])
+def test_clumps_are_cut_into_their_cells(
+    circles: tuple[Circle, ...], size: float, off: float
+) -> None:
+    told = stars(circles, size=size, off=off)
+    cells = split_red_cells(drawn(circles), told, 2 * circles[0][2])
     labels, touching = cells.labels, cells.touching
-    parts = own_parts(circles)
     best = [
-        max(iou(labels == number, part) for number in np.unique(labels[part])) for part in parts
+        max(iou(labels == number, part) for number in np.unique(labels[part]))
+        for part in own_parts(circles)
     ]
     assert min(best) > 0.8
     assert len(np.unique(labels)) - 1 == len(circles)
@@ -86,76 +98,71 @@ def test_clumps_are_cut_into_their_cells(circles: tuple[Circle, ...], share: flo
 
 
 def test_the_gap_inside_a_ring_of_cells_stays_open() -> None:
-    labels = split_red_cells(drawn(RING), 64).labels
+    labels = split_red_cells(drawn(RING), stars(RING), 64).labels
     assert not labels[disc((150, 150, 25))].any()
 
 
 def test_pieces_cover_the_foreground_and_nothing_else() -> None:
     foreground = drawn(CHAIN)
-    cells = split_red_cells(foreground, 64)
-    labels, touching = cells.labels, cells.touching
-    assert iou(labels > 0, foreground) > 0.995
-    assert not (labels > 0)[~foreground].any()
-    assert len(touching) == labels.max() + 1
-    assert not touching[0]
+    cells = split_red_cells(foreground, stars(CHAIN), 64)
+    assert iou(cells.labels > 0, foreground) > 0.98
+    assert not (cells.labels > 0)[~foreground].any()
+    assert len(cells.touching) == len(cells.plain) == len(CHAIN) + 1
+    assert not cells.touching[0]
+
+
+def test_what_no_cell_lies_on_is_none() -> None:
+    cell, dirt = (150.0, 90.0, 40.0), (150.0, 220.0, 30.0)
+    labels = split_red_cells(drawn((cell, dirt)), stars((cell,)), 80).labels
+    assert iou(labels > 0, disc(cell)) > 0.98
 
 
 def test_threads_and_slivers_belong_to_no_cell() -> None:
     cell = disc((150, 110, 40))
     thread = np.zeros_like(cell)
     thread[148:152, 150:280] = True
-    labels = split_red_cells(cell | thread, 80).labels
+    labels = split_red_cells(cell | thread, stars(((150.0, 110.0, 40.0),)), 80).labels
     assert iou(labels > 0, cell) > 0.98
 
 
-def test_a_scrap_of_a_third_object_is_trimmed_from_a_cut_cell() -> None:
-    one, other = disc((150, 110, 40)), disc((150, 188, 40))
-    scrap = np.zeros_like(one)
-    scrap[90:116, 104:116] = True
-    cells = split_red_cells(one | other | scrap, 80)
-    labels, touching = cells.labels, cells.touching
-    assert touching[labels[150, 110]]
-    assert iou(labels == labels[150, 110], one) > 0.95
-    assert not labels[scrap & ~disc((150, 110, 46))].any()
-
-
-def test_the_corner_of_slide_between_cells_at_the_border_stays_open() -> None:
-    foreground = drawn(((40, 40, 45), (20, 110, 40)))
-    corner = ~foreground & disc((0, 0, 40))
-    labels = split_red_cells(foreground, 84).labels
-    assert corner.any()
-    assert not labels[corner].any()
+def test_what_hangs_on_a_lone_cell_is_not_of_it() -> None:
+    cell, other = disc((150, 110, 40)), disc((150, 190, 38))
+    labels = split_red_cells(cell | other, stars(((150.0, 110.0, 40.0),)), 80).labels
+    assert (labels > 0)[cell].mean() > 0.98
+    assert not labels[150, 180:].any()
 
 
 @pytest.mark.parametrize(("height", "width"), [(30, 42), (38, 40), (44, 46)])
-def test_one_oval_cell_stays_whole(height: int, width: int) -> None:
+def test_a_lone_cell_has_its_own_outline_not_the_one_told(height: int, width: int) -> None:
     row, column = np.indices((200, 200))
-    oval = ((row - 100) / height) ** 2 + ((column - 100) / width) ** 2 < 1
-    cells = split_red_cells(np.asarray(oval), 72)
-    labels, touching = cells.labels, cells.touching
-    assert len(np.unique(labels)) == 2
-    assert not touching.any()
+    oval = np.asarray(((row - 100) / height) ** 2 + ((column - 100) / width) ** 2 < 1)
+    radius = (height * width) ** 0.5
+    cells = split_red_cells(oval, stars(((100.0, 100.0, radius),)), 72)
+    assert iou(cells.labels > 0, oval) > 0.98
+    assert not cells.touching.any()
 
 
-def test_an_edge_within_shows_a_cell_lying_on_another() -> None:
-    low, high = disc((150, 120, 40)), disc((150, 160, 40))
-    density = 0.2 * (low.astype(np.float32) + high.astype(np.float32))
-    cells = split_red_cells(low | high, 80, density=density)
-    labels, touching = cells.labels, cells.touching
-    assert touching[np.unique(labels[labels > 0])].all()
-    left, right = labels == labels[150, 100], labels == labels[150, 180]
-    top = max(iou(left, low), iou(right, high))
-    under = min(iou(left, low & ~high), iou(right, high & ~low))
-    assert top > 0.95
-    assert max(iou(left, low & ~high), iou(right, high & ~low)) > 0.85
-    assert under < 0.8
+def test_of_overlapping_cells_the_surer_one_keeps_the_overlap() -> None:
+    under, over = (150.0, 110.0, 40.0), (150.0, 165.0, 40.0)
+    cells = split_red_cells(drawn((under, over)), stars((under, over)), 80)
+    lens = disc(under) & disc(over)
+    assert (cells.labels[lens] == 2).mean() > 0.9
+    assert iou(cells.labels == 2, disc(over)) > 0.95
+    assert iou(cells.labels == 1, disc(under) & ~disc(over)) > 0.9
+    assert cells.overlapping[1:].all()
 
 
-def test_edges_of_other_objects_do_not_shape_cells() -> None:
-    cell, neighbour = disc((150, 110, 40)), disc((150, 190, 55))
-    plain = cell & ~neighbour
-    labels = split_red_cells(plain, 80, other=neighbour).labels
-    assert len(np.unique(labels)) == 2
+def test_other_objects_are_left_alone() -> None:
+    cell, neighbour = (150.0, 110.0, 40.0), disc((150, 180, 45))
+    plain = disc(cell) & ~neighbour
+    labels = split_red_cells(plain, stars((cell,)), 80, other=neighbour).labels
+    assert iou(labels > 0, plain) > 0.95
+    assert not labels[neighbour].any()
+
+
+def test_no_cells_leave_nothing() -> None:
+    nobody = stars(((0.0, 0.0, 1.0),)).chosen(np.zeros(0, np.int64))
+    assert not split_red_cells(drawn(CHAIN), nobody, 64).labels.any()
 
 
 def test_pale_centres_are_filled_even_through_a_narrow_break() -> None:
@@ -175,15 +182,6 @@ def test_outline_edges_lie_on_a_circle_and_point_inward() -> None:
     assert ((away * edges.inward).sum(axis=1) / distance).min() > 0.98
 
 
-def test_density_edges_are_found_inside_only() -> None:
-    density = 0.2 * disc((150, 150, 40)).astype(np.float32)
-    where = disc((150, 150, 60)) & (np.indices((300, 300))[0] < 150)
-    edges = density_edges(density, where, 80, 0.2)
-    assert len(edges) > 60
-    assert (edges.points[:, 0] < 150).all()
-    assert np.abs(np.hypot(*(edges.points - 150).T) - 40).max() < 2
-
-
 def test_votes_meet_in_the_centre_with_the_share_of_the_circle_that_is_seen() -> None:
     share = disc((150, 150, 40)).astype(np.float32)
     half = np.indices(share.shape)[0] < 150
@@ -192,16 +190,6 @@ def test_votes_meet_in_the_centre_with_the_share_of_the_circle_that_is_seen() ->
         seen, _ = votes(edges, 40, 0, (150, 150), 2.0, 0.2)
         assert np.abs(np.array(np.unravel_index(seen.argmax(), seen.shape)) - 75).max() <= 2
         assert expected * 0.7 < seen.max() < expected * 1.3
-
-
-def test_cover_leaves_bare_slide_alone() -> None:
-    cells = drawn(CHAIN)
-    nowhere = Discs(np.array([[250, 60]], np.float32), np.array([32], np.float32))
-    edges = outline_edges(cells.astype(np.float32), np.ones_like(cells), 2.0)
-    found = cover_with_discs(cells, ~cells, edges, nowhere, 64)
-    assert len(found) == len(CHAIN)
-    for row, column, _ in CHAIN:
-        assert np.hypot(*(found.centres - (row, column)).T).min() < 8
 
 
 def test_shrunk_keeps_the_share_of_each_block() -> None:

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from naturalize import images
 from naturalize.errors import InputError
 from naturalize.segment import SEGMENTERS, Mask, Smear
-from naturalize.segment.outline import best_closed_path
-from naturalize.segment.red_cells import red_cell_diameter, split_red_cells
+from naturalize.segment.red_cell_size import red_cell_diameter
 from naturalize.segment.regions import fill_holes
 
 REAL = Path(__file__).parents[1] / "../shared/data/wbc_masks"
@@ -208,25 +207,6 @@ def test_diameter_is_that_of_single_cells() -> None:
     found = red_cell_diameter(foreground, nothing, nothing)
     assert found is not None
     assert abs(found - 50) < 1.5
-
-
-def test_of_overlapping_discs_one_keeps_the_overlap() -> None:
-    one, other = disc((150, 110), 40), disc((150, 165), 40)
-    cells = split_red_cells(one | other, 80)
-    left, right = cells.labels == cells.labels[150, 90], cells.labels == cells.labels[150, 185]
-    assert ((left | right) == (one | other)).mean() > 0.995
-    lens = one & other
-    assert max((left & lens).sum(), (right & lens).sum()) > 0.9 * lens.sum()
-    assert cells.overlapping[cells.labels[left | right]].all()
-
-
-def test_best_path_is_the_best_of_all() -> None:
-    rng = np.random.default_rng(3)
-    gain = np.zeros((12, 9), dtype=np.float32)
-    wanted = np.array([3, 4, 5, 5, 4, 4, 3, 2, 2, 3, 3, 3])
-    gain[np.arange(12), wanted] = 5
-    gain += rng.random(gain.shape).astype(np.float32) * 0.2
-    assert best_closed_path(gain).tolist() == wanted.tolist()
 
 
 def test_holes_are_filled_as_scipy_does() -> None:

@@ -36,6 +36,9 @@ def cut(
     microns_per_px: Annotated[
         float | None, typer.Option(help="Size of a pixel, where no red cell tells it (smear).")
     ] = None,
+    network: Annotated[
+        str | None, typer.Option(help="Network written by teach (smear).", show_default="shipped")
+    ] = None,
     weights: Annotated[
         str | None, typer.Option(help="Hub id or folder of the model (sam).", show_default=False)
     ] = None,
@@ -68,7 +71,12 @@ def cut(
     from naturalize.artefact import open_artefact
     from naturalize.cutouts.make_bank import make_bank
 
-    options = {"microns_per_px": microns_per_px, "weights": weights, "prompts": prompts}
+    options = {
+        "microns_per_px": microns_per_px,
+        "network": network,
+        "weights": weights,
+        "prompts": prompts,
+    }
     given = {name: value for name, value in options.items() if value is not None}
     if masks is not None and (segmenter or given):
         raise InputError("--masks", "no segmenter and none of its options beside it", "both")

@@ -18,12 +18,13 @@ from scipy import ndimage
 from naturalize.errors import InputError
 from naturalize.geometry import Box
 from naturalize.images import Rgb
+from naturalize.segment.cell_net import look, shown_by
 from naturalize.segment.mask import Kind, Mask
 from naturalize.segment.nucleus import find_nuclei, nuclear_pixels
 from naturalize.segment.platelets import find_platelets
-from naturalize.segment.red_cells import red_cell_diameter
+from naturalize.segment.red_cell_size import LEAST_DIAMETER_PX, red_cell_diameter
 from naturalize.segment.regions import label_regions
-from naturalize.segment.stain import measure_stain
+from naturalize.segment.stain import Stain, measure_stain
 
 TOUCHING = "touching"
 TWO_NUCLEI = "two nuclei"
@@ -124,9 +125,16 @@ def _purple_parts(
     found = find_nuclei(stain, nuclear, diameter_px).nuclei
     nuclei, platelets = (
         np.asarray(cv2.resize(p, (width, height), interpolation=cv2.INTER_NEAREST), np.int32)
-        for p in (found, find_platelets(stain, found > 0, diameter_px))
+        for p in (found, _platelets(stain, diameter_px))
     )
     return nuclei, platelets, diameter_px / shrink
+
+
+def _platelets(stain: Stain, diameter_px: float) -> NDArray[np.int32]:
+    if diameter_px < LEAST_DIAMETER_PX:
+        return np.zeros(stain.foreground.shape, dtype=np.int32)
+    sight = look(stain, diameter_px)
+    return find_platelets(shown_by(sight, stain.foreground.shape), sight, stain, diameter_px)
 
 
 def _usual_diameter(labels: NDArray[np.int32]) -> float:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from naturalize.segment.cell_net import SEEN, Sight
 from naturalize.segment.nucleus import PurpleParts
-from naturalize.segment.regions import fill_holes, label_regions
+from naturalize.segment.regions import fill_holes, label_regions, opened
 from naturalize.segment.star_cells import find_star_cells, part_regions
 
 _THREAD = 0.1
@@ -25,10 +25,7 @@ def find_cells(
     ``shown`` uint8 (height, width) tells what each pixel shows, by its place in ``SEEN``. A small
     region without a nucleus is none. ``diameter_px`` is that of a red cell.
     """
-    side = max(1, round(_THREAD * diameter_px)) | 1
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    own = (shown == SEEN.index("WBC")).view(np.uint8)
-    own = fill_holes(cv2.morphologyEx(own, cv2.MORPH_OPEN, disc) > 0)
+    own = fill_holes(opened(shown == SEEN.index("WBC"), _THREAD * diameter_px))
     regions, stats = label_regions(own)
     area = stats[:, cv2.CC_STAT_AREA] / (np.pi / 4 * diameter_px**2)
     nuclear = np.bincount(regions[parts.nuclei > 0], minlength=len(area)) > 0

@@ -1,34 +1,77 @@
-"""Platelets: what the network takes for them, one by one."""
+"""Platelets: small bodies that the network takes for them, and that are stained as they are.
+
+Azure is what neither haemoglobin nor grey dirt explains: the red density that is left once the
+blue density of both is taken away.
+"""
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from naturalize.quantiles import median, percentiles
 from naturalize.segment.cell_net import SEEN, Sight
-from naturalize.segment.regions import fill_holes, label_areas, near
+from naturalize.segment.regions import fill_holes, find_boxes, label_areas, near, opened, solidity
+from naturalize.segment.stain import FOREGROUND_SHARE, Stain
 from naturalize.segment.star_cells import find_star_cells, part_regions
 
+_GREY = 0.75
+_AZURE = 0.1
+_HAIR = 0.1
+_EDGE_DENSITY = 0.3
 _BEYOND = 0.08
-_LEAST_AREA = 0.015
 _LEAST_VOTES = 12
+_LEAST_STAIN = 0.016
+_LEAST_DENSITY = 0.6
+_SOLID = 0.8
+_RED_OF_GREEN = 0.43
+_RED_BESIDE = 0.16
 
 
-def find_platelets(shown: NDArray[np.uint8], sight: Sight, diameter_px: float) -> NDArray[np.int32]:
+def find_platelets(
+    shown: NDArray[np.uint8], sight: Sight, stain: Stain, diameter_px: float
+) -> NDArray[np.int32]:
     """Return platelets as labels int32 (height, width), 0 outside.
 
     ``shown`` uint8 (height, width) tells what each pixel shows, by its place in ``SEEN``;
     ``diameter_px`` is that of a red cell.
     """
-    own = fill_holes(shown == SEEN.index("PLT"))
-    regions, area = label_areas(own)
-    small = area < _LEAST_AREA * np.pi / 4 * diameter_px**2
-    small[0] = True
-    labels = np.where(np.take(small, regions), 0, regions).astype(np.int32)
-    return part_regions(labels, find_star_cells(sight, "PLT"), _LEAST_VOTES)
+    own = opened(fill_holes(shown == SEEN.index("PLT")), _HAIR * diameter_px)
+    labels = part_regions(label_areas(own)[0], find_star_cells(sight, "PLT"), _LEAST_VOTES)
+    found = np.zeros_like(labels)
+    for number, place in enumerate(find_boxes(labels), start=1):
+        if place is not None:
+            here = stain.window(place)
+            piece = _dense(labels[place] == number, here)
+            if _is_platelet(piece, here, diameter_px):
+                found[place][piece] = number
+    return found
 
 
 def with_haze(platelets: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
     """Return platelets with the blurred stain around them, which is no other cell either."""
     return near(platelets, _BEYOND * diameter_px)
+
+
+def _dense(body: NDArray[np.bool_], stain: Stain) -> NDArray[np.bool_]:
+    """Return the part of ``body`` that is dense beside its median, and foreground."""
+    density = stain.density.max(axis=2)
+    edge = max(
+        _EDGE_DENSITY * float(median(density[body])), FOREGROUND_SHARE * stain.red_cell_density
+    )
+    return np.asarray(body & (density > edge))
+
+
+def _is_platelet(piece: NDArray[np.bool_], stain: Stain, diameter_px: float) -> bool:
+    """Whether a body is solid, no speck, no haze and absorbs more red light than dirt or eosin."""
+    if not piece.any():
+        return False
+    unit = stain.red_cell_density
+    red, green, blue = stain.density[piece].T
+    if red.sum() < _LEAST_STAIN * unit * np.pi / 4 * diameter_px**2:
+        return False
+    if percentiles(green, 75)[0] < _LEAST_DENSITY * unit:
+        return False
+    azure = float((stain.purple[piece] - _GREY * blue).mean()) > _AZURE * unit
+    beside = float(median(red - _RED_OF_GREEN * green)) > _RED_BESIDE * unit
+    return azure and beside and solidity(piece) > _SOLID

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from naturalize.segment.edges import Edges, outline_edges, votes
 from naturalize.segment.regions import inner_distance, label_areas, label_regions, shrunk
 
+LEAST_DIAMETER_PX = 14
+"""Red cells of fewer pixels across cannot be told from letters, dust and noise."""
 _ROUND_ASPECT = 1.35
 _ROUND_EXTENT = (0.68, 0.86)
 _NUCLEUS_AREAS = 1.8

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.segment.pallor import fill_pallor
-from naturalize.segment.red_cell_size import red_cell_diameter
-from naturalize.segment.regions import label_regions
-from naturalize.segment.star_cells import MARGINS, StarCells, covered_shares, home_regions, paint
-
-__all__ = ["RedCells", "red_cell_diameter", "split_red_cells"]
+from naturalize.segment.regions import find_boxes, label_regions, opened
+from naturalize.segment.star_cells import StarCells, covered_shares, home_regions, paint
 
 _THREAD = 0.12
+_SPUR = 0.16
 _OVERLAP = 0.08
 _CORE = 0.88
 _LOOSE = (1.25,)
@@ -51,29 +48,54 @@ def split_red_cells(
     pixels of other objects.
     """
     filled = _without_threads(fill_pallor(foreground, diameter_px), diameter_px)
-    region_of, stats = label_regions(filled)
-    home = home_regions(cells, region_of, len(stats))
+    regions, stats = label_regions(filled)
+    home = home_regions(cells, regions, len(stats))
     alone = np.bincount(home, minlength=len(stats)) == 1
-    labels = paint(cells, filled.shape, margins=MARGINS) * filled
-    loose = paint(cells, filled.shape, margins=_LOOSE)
-    single = np.take(alone, region_of) & (region_of > 0)
-    number = np.zeros(len(stats), np.int32)
-    number[home] = np.arange(1, len(cells) + 1)
-    owner = np.take(number, region_of)
-    labels = np.where(single & (loose == owner), owner, labels)
-    core = paint(cells, filled.shape, margins=(_CORE,))
-    labels = np.where(labels == 0, core, labels)
+    labels = _layered(cells, filled)
+    _keep_whole(labels, cells, np.where(np.take(alone, regions), regions, 0), home)
     if other is not None:
         labels[other] = 0
-    touching = np.r_[False, ~alone[home]]
-    covered = np.r_[0.0, covered_shares(cells, filled.shape)] if len(cells) else np.zeros(1)
+    _trim_spurs(labels, diameter_px)
+    covered = covered_shares(cells, filled.shape) > _OVERLAP
     return RedCells(
-        labels.astype(np.int32), touching, covered > _OVERLAP, np.r_[0.0, cells.agreement]
+        labels,
+        np.append(False, ~alone[home]),
+        np.append(False, covered),
+        np.append(0.0, cells.agreement),
     )
+
+
+def _layered(cells: StarCells, filled: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Lay the cells on the foreground; the middle of a cell is its own though it looks empty."""
+    labels = paint(cells, filled.shape) * filled
+    middle = paint(cells, filled.shape, margins=(_CORE,))
+    return np.where(labels == 0, middle, labels)
+
+
+def _keep_whole(
+    labels: NDArray[np.int32],
+    cells: StarCells,
+    regions: NDArray[np.int32],
+    home: NDArray[np.int64],
+) -> None:
+    """Give lone cells all of their ``regions``, in place, but what lies far off their outline."""
+    number = np.zeros(int(max(regions.max(initial=0), home.max(initial=0))) + 1, np.int32)
+    number[home] = np.arange(1, len(cells) + 1)
+    number[0] = 0
+    owner = np.take(number, regions)
+    np.copyto(
+        labels, owner, where=(owner > 0) & (paint(cells, labels.shape, margins=_LOOSE) == owner)
+    )
+
+
+def _trim_spurs(labels: NDArray[np.int32], diameter_px: float) -> None:
+    """Take thin spurs from each cell, in place; where the image ends is no spur."""
+    for number, place in enumerate(find_boxes(labels), start=1):
+        if place is not None:
+            own = labels[place] == number
+            labels[place][own & ~opened(own, _SPUR * diameter_px)] = 0
 
 
 def _without_threads(pixels: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
     """Return the mask without slivers, tails and what hangs on by them."""
-    side = max(1, round(_THREAD * diameter_px)) | 1
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    return np.asarray(cv2.morphologyEx(pixels.astype(np.uint8), cv2.MORPH_OPEN, disc) > 0)
+    return opened(pixels, _THREAD * diameter_px)

@@ -138,6 +138,23 @@ def reached(pixels: NDArray[np.bool_], width_px: float) -> NDArray[np.bool_]:
     return near(inner_distance(pixels) > width_px / 2, width_px / 2)
 
 
+def opened(pixels: NDArray[np.bool_], width_px: float) -> NDArray[np.bool_]:
+    """Return what a disc of ``width_px`` reaches within a mask, as if it went on beyond its array.
+
+    >>> thread = np.zeros((9, 9), dtype=bool)
+    >>> thread[4] = True
+    >>> bool(opened(thread, 3).any())
+    False
+    """
+    side = max(1, round(width_px)) | 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    framed = cv2.copyMakeBorder(
+        pixels.astype(np.uint8), side, side, side, side, cv2.BORDER_REPLICATE
+    )
+    smooth = cv2.morphologyEx(framed, cv2.MORPH_OPEN, disc)
+    return np.ascontiguousarray(smooth[side:-side, side:-side] > 0)
+
+
 def shrunk(pixels: NDArray[np.bool_], step: int) -> NDArray[np.float32]:
     """Return the share of a mask in each block of ``step`` by ``step`` pixels, float32.
 

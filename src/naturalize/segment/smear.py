@@ -18,15 +18,14 @@ from naturalize.segment.nuclear_size import nucleated_cells_only
 from naturalize.segment.nucleated_cells import find_cells
 from naturalize.segment.nucleus import PurpleParts, find_nuclei, nuclear_pixels
 from naturalize.segment.platelets import find_platelets, with_haze
-from naturalize.segment.red_cells import RedCells, red_cell_diameter, split_red_cells
+from naturalize.segment.red_cell_size import LEAST_DIAMETER_PX, red_cell_diameter
+from naturalize.segment.red_cells import RedCells, split_red_cells
 from naturalize.segment.regions import find_boxes, solidity
 from naturalize.segment.segmenter import Segmenter
 from naturalize.segment.stain import Stain, measure_stain
 from naturalize.segment.star_cells import find_star_cells
 
 RED_CELL_MICRONS = 7.5
-LEAST_DIAMETER_PX = 14
-"""Red cells of fewer pixels across cannot be told from letters, dust and noise."""
 _FALLBACK_DIAMETER = 0.21
 _LEAST_RED_CELL_SCORE = 0.3
 _PURPLE_SHARE = 0.42
@@ -38,8 +37,9 @@ class Smear(Segmenter):
 
     Sizes are told in diameters of the image's own red cells, or, where ``microns_per_px`` is given,
     of a red cell of 7.5 microns. Images of more than ``max_pixels`` are worked on smaller.
-    ``network`` is an ONNX file written by ``teach``; None is the shipped one. A mask's score is its solidity, the share of its convex hull that it fills: low where a cut went
-    wrong or the object is ragged. A red cell's score tells as well how much of its outline shows.
+    ``network`` is an ONNX file written by ``teach``; None is the shipped one. A mask's score is its
+    solidity, the share of its convex hull that it fills: low where a cut went wrong or the object
+    is ragged. A red cell's score tells as well how well the votes for it agree.
     """
 
     microns_per_px: float | None = None
@@ -95,7 +95,7 @@ class Smear(Segmenter):
         sight = look(stain, diameter, self._network_file)
         shown = shown_by(sight, stain.foreground.shape)
         cells = find_cells(shown, sight, parts, diameter)
-        platelets = find_platelets(shown, sight, diameter)
+        platelets = find_platelets(shown, sight, stain, diameter)
         taken = (cells > 0) | with_haze(platelets > 0, diameter)
         stars = find_star_cells(sight, "RBC")
         red_cells = split_red_cells(stain.foreground & ~taken, stars, diameter, other=taken)

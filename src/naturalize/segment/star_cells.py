@@ -143,7 +143,8 @@ def covered_shares(cells: StarCells, shape: tuple[int, ...]) -> NDArray[np.float
             cv2.fillPoly(inside, [outline - (left, top)], 1)
         count[window] += inside
         windows.append((window, inside > 0))
-    return np.array([(count[w][i] > 1).mean() if i.any() else 0.0 for w, i in windows])
+    shares = [(count[w][i] > 1).mean() if i.any() else 0.0 for w, i in windows]
+    return np.array(shares, dtype=np.float64)
 
 
 def _shown(sight: Sight, kind: str) -> NDArray[np.bool_]:

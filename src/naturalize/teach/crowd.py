@@ -79,7 +79,7 @@ def crowd_recipe() -> Recipe:
 
 
 def placed_mask(bank: CutoutBank, placement: Placement) -> tuple[NDArray[np.bool_], Box]:
-    """Return the pixels of a placed cutout, bool (h, w), and its box, which may leave the canvas."""
+    """Return a placed cutout's pixels, bool (h, w), and its box, which may leave the canvas."""
     weight = moved_weight(bank.cutout(placement.cutout).weight, placement.variation)
     mask = np.ascontiguousarray(orient(weight == FULL, placement.turns, placement.flip))
     return mask, Box(placement.top, placement.left, *mask.shape)

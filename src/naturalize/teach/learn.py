@@ -51,7 +51,7 @@ def learn(
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(child_seed(seed, "teach", "network"))
-        network = CellNetwork().to(place, memory_format=torch.channels_last)
+        network = CellNetwork().to(place).to(memory_format=torch.channels_last)
     optimiser = AdamW(network.parameters(), RATE, weight_decay=DECAY)
     losses = torch.zeros(steps)
     done = load_checkpoint(checkpoint, network, optimiser, losses)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -17,10 +18,12 @@ from naturalize.cutouts.bank import CutoutBank
 from naturalize.geometry import Box
 from naturalize.segment.cell_net import N_RAYS, SEEN, density_seen
 from naturalize.segment.nucleus import nuclear_pixels
-from naturalize.segment.smear import LEAST_DIAMETER_PX, Smear
+from naturalize.segment.red_cell_size import LEAST_DIAMETER_PX
+from naturalize.segment.smear import Smear
 from naturalize.segment.stain import measure_stain
 from naturalize.teach.crowd import crowd_recipe, draw_crowd, placed_mask
 
+A = TypeVar("A", bound=np.generic)
 SEVERAL = -1
 """Owner of a pixel that several red cells share."""
 _SAMPLES = 4
@@ -31,14 +34,15 @@ _FIELDS = ("seen", "shown", "owner", "cells")
 class Lesson:
     """One composite at 32 pixels a red cell.
 
-    ``seen`` float16 (height, width, 3) is density in units of the red cells' own; ``shown`` uint8
-    (height, width) what each pixel shows, by its place in ``SEEN``; ``owner`` int16 the number of
-    its cell from 1, 0 for none, ``SEVERAL``; ``cells`` float32 (n, 34) a row each: the centre of
+    ``seen`` float16 (height, width, 3), float32 once varied, is density in units of the red cells'
+    own; ``shown`` uint8 (height, width) what each pixel shows, by its place in ``SEEN``; ``owner``
+    int16 the number of its cell from 1, 0 for none, ``SEVERAL``; ``cells`` float32 (n, 34) a row
+    each: the centre of
     mass (row, column), then how far the cell reaches from there, hidden parts included, over 32
     directions.
     """
 
-    seen: NDArray[np.float16]
+    seen: NDArray[np.floating[Any]]
     shown: NDArray[np.uint8]
     owner: NDArray[np.int16]
     cells: NDArray[np.float32]
@@ -68,7 +72,7 @@ def make_lesson(bank: CutoutBank, *, rng: np.random.Generator) -> Lesson | None:
     )
 
 
-def resampled(labels: NDArray[np.generic], shape: tuple[int, ...]) -> NDArray[np.generic]:
+def resampled(labels: NDArray[A], shape: tuple[int, ...]) -> NDArray[A]:
     """Return labels (height, width) at another size, each the nearest."""
     rows, columns = (
         ((np.arange(new) + 0.5) * old / new).astype(np.int64)

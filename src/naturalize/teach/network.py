@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor, nn
@@ -67,15 +68,15 @@ def loss_of(answer: Tensor, shown: Tensor, votes: Tensor, known: Tensor) -> Tens
 
 def to_onnx(network: CellNetwork) -> bytes:
     """Return the network as an ONNX file that takes pictures of any size, one at a time."""
-    file = io.BytesIO()
     network = network.cpu().eval()
-    with warnings.catch_warnings():
+    with TemporaryDirectory() as folder, warnings.catch_warnings():
+        file = Path(folder) / "cells.onnx"
         warnings.simplefilter("ignore")  # the exporter that OpenCV reads is the older one
         torch.onnx.export(
             network, (torch.zeros(1, 3 * COARSE**2, 64, 64),), file, dynamo=False,
             opset_version=_OPSET, input_names=["seen"], output_names=["told"],
         )  # fmt: skip
-    return file.getvalue()
+        return file.read_bytes()
 
 
 def _block(inputs: int, outputs: int) -> nn.Sequential:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from naturalize.segment.cell_net import COARSE, N_RAYS, UNIT_PX, folded
 from naturalize.teach.lesson import Lesson, resampled
 
+A = TypeVar("A", bound=np.generic)
 SIDE_PX = 128
 UNKNOWN = 255
 """What a pixel beyond the image shows."""
@@ -53,8 +55,9 @@ def _sized(lesson: Lesson, rng: np.random.Generator) -> Lesson:
     seen = cv2.resize(lesson.seen.astype(np.float32), (width, height), interpolation=how)
     cells = lesson.cells * np.float32(scale)
     cells[:, :2] += (scale - 1) / 2
-    shown, owner = (resampled(one, (height, width)) for one in (lesson.shown, lesson.owner))
-    return Lesson(seen, shown, owner, cells)
+    shown = resampled(lesson.shown, (height, width))
+    owner = resampled(lesson.owner, (height, width))
+    return Lesson(np.asarray(seen, np.float32), shown, owner, cells)
 
 
 def _square(lesson: Lesson, rng: np.random.Generator) -> Lesson:
@@ -68,8 +71,11 @@ def _square(lesson: Lesson, rng: np.random.Generator) -> Lesson:
     seen = np.zeros((SIDE_PX, SIDE_PX, 3), np.float32)
     shown = np.full((SIDE_PX, SIDE_PX), UNKNOWN, np.uint8)
     owner = np.zeros((SIDE_PX, SIDE_PX), np.int16)
-    for whole, part in ((seen, lesson.seen), (shown, lesson.shown), (owner, lesson.owner)):
-        whole[here] = part[there]
+    seen[here], shown[here], owner[here] = (
+        lesson.seen[there],
+        lesson.shown[there],
+        lesson.owner[there],
+    )
     cells = lesson.cells.copy()
     cells[:, :2] -= corner
     return Lesson(seen, shown, owner, cells)
@@ -79,15 +85,22 @@ def _flipped(lesson: Lesson, rng: np.random.Generator) -> Lesson:
     """Flip left to right, or not, and turn by quarters against the clock."""
     flip, turns = bool(rng.integers(2)), int(rng.integers(4))
     cells, last = lesson.cells.copy(), SIDE_PX - 1
-    arrays = [lesson.seen, lesson.shown, lesson.owner]
     if flip:
-        arrays = [array[:, ::-1] for array in arrays]
         cells[:, 1] = last - cells[:, 1]
         cells[:, 2:] = cells[:, 2:][:, (N_RAYS // 2 - 1 - np.arange(N_RAYS)) % N_RAYS]
     for _ in range(turns):
         cells[:, :2] = np.stack([last - cells[:, 1], cells[:, 0]], axis=1)
         cells[:, 2:] = np.roll(cells[:, 2:], -N_RAYS // 4, axis=1)
-    return Lesson(*(np.rot90(array, turns) for array in arrays), cells)
+    return Lesson(
+        _turned(lesson.seen, flip, turns),
+        _turned(lesson.shown, flip, turns),
+        _turned(lesson.owner, flip, turns),
+        cells,
+    )
+
+
+def _turned(array: NDArray[A], flip: bool, turns: int) -> NDArray[A]:
+    return np.rot90(array[:, ::-1] if flip else array, turns)
 
 
 def _restained(seen: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -116,7 +129,7 @@ def _disturbed(seen: NDArray[np.float32], rng: np.random.Generator) -> NDArray[n
         slide = rng.normal(0, 0.05, (4, 4, 3)).astype(np.float32)
         seen = seen + cv2.resize(slide, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC)
     if rng.random() < 0.5:
-        seen = seen + rng.normal(0, rng.uniform(0, 0.06), seen.shape)
+        return np.asarray(seen + rng.normal(0, rng.uniform(0, 0.06), seen.shape), dtype=np.float32)
     return np.asarray(seen, dtype=np.float32)
 
 
