@@ -87,7 +87,8 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--sheet", type=Path)
     given = parser.parse_args()
-    sample = pbc_sample(given.data, given.per_class, rng=seeds.child(given.seed, "overlap"))
+    rng = seeds.child(given.seed, "overlap")
+    sample = pbc_sample(given.data, given.per_class, rng=rng, sides=("train", "val", "test"))
     drawn = [path for some in sample.values() for path in some]
     main_source = [path for path in drawn if images.read(path).shape == MAIN_SOURCE]
     fields = sorted((given.data / FIELDS / "JPEGImages").glob("*.jpg"))

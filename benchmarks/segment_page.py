@@ -165,8 +165,8 @@ def _boxes(figures: Figures) -> str:
 def _judged(figures: Figures) -> str:
     parts = ["## Judged by eye", "A mask is good if both judges say so; Wilson intervals."]
     titles = {
-        "objects": "Red cells and platelets, drawn at random from PBC and BCCD",
-        "central": "The central cell of PBC images, 20 of each class",
+        "objects": "Red cells and platelets, drawn at random from PBC (test images) and BCCD",
+        "central": "The central cell of PBC test images, 20 of each class",
     }
     for name, title in titles.items():
         if name not in figures:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import csv
 import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from naturalize import images, seeds
 from naturalize.datasets import phantom
-from naturalize.datasets.pbc import label_of
 from naturalize.geometry import Box
 from naturalize.segment import Kind, Mask
 
 HAND_DRAWN, FIELDS, PBC = "wbc_masks", "BCCD", "PBC_dataset_normal_DIB"
 BOX_NAMES: dict[Kind, str] = {"RBC": "RBC", "WBC": "WBC", "PLT": "Platelets"}
 NUCLEUS, CYTOPLASM = 255, 128
+SPLIT = Path(__file__).parents[1] / "docs/results/split/pbc.csv"
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,21 +88,27 @@ def phantoms(count: int, *, seed: int = 0) -> Iterator[Drawn]:
         yield Drawn(f"{label}_{number}", made.image, made.masks)
 
 
-def pbc_by_class(data: Path) -> dict[str, list[Path]]:
-    """Return the labelled PBC files of each class, sorted."""
+def pbc_by_class(data: Path, sides: Sequence[str] = ("test",)) -> dict[str, list[Path]]:
+    """Return the PBC files of each class on ``sides`` of the frozen split, sorted.
+
+    The segmenter's network was taught with cells of train images.
+    """
     classes = defaultdict(list)
-    for path in sorted((data / PBC).glob("*/[A-Z]*.jpg")):
-        label = label_of(PurePosixPath(path.name))
-        if label is not None:
-            classes[label].append(path)
-    return dict(sorted(classes.items()))
+    with SPLIT.open(newline="") as file:
+        for row in csv.DictReader(file):
+            path = data / PBC / row["id"]
+            if row["side"] in sides and path.exists():
+                classes[row["label"]].append(path)
+    return {label: sorted(paths) for label, paths in sorted(classes.items())}
 
 
-def pbc_sample(data: Path, per_class: int, *, rng: np.random.Generator) -> dict[str, list[Path]]:
+def pbc_sample(
+    data: Path, per_class: int, *, rng: np.random.Generator, sides: Sequence[str] = ("test",)
+) -> dict[str, list[Path]]:
     """Draw ``per_class`` files of every class without replacement."""
     return {
         label: [paths[i] for i in rng.choice(len(paths), min(per_class, len(paths)), replace=False)]
-        for label, paths in pbc_by_class(data).items()
+        for label, paths in pbc_by_class(data, sides).items()
     }
 
 
