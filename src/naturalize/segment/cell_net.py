@@ -8,6 +8,7 @@ a scanner's brightness nor its magnification reaches it. OpenCV runs it.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -71,8 +72,17 @@ def look(stain: Stain, diameter_px: float, network: Path | None = None) -> Sight
 def shown_by(sight: Sight, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Return what each pixel of an image of ``shape`` shows most likely, by its place in SEEN."""
     size = (shape[1], shape[0])
-    shares = [cv2.resize(one, size, interpolation=cv2.INTER_LINEAR) for one in sight.shares]
-    return np.asarray(np.stack(shares).argmax(axis=0), dtype=np.uint8)
+    return most_likely([cv2.resize(one, size) for one in sight.shares])
+
+
+def most_likely(shares: Iterable[NDArray[np.float32]]) -> NDArray[np.uint8]:
+    """Return the place of the largest of ``shares`` at each pixel; several times argmax's speed."""
+    largest, *others = shares
+    place = np.zeros(largest.shape, dtype=np.uint8)
+    for number, share in enumerate(others, start=1):
+        np.copyto(place, np.uint8(number), where=share > largest)
+        largest = np.maximum(largest, share)
+    return place
 
 
 def density_seen(stain: Stain, diameter_px: float) -> NDArray[np.float32]:

@@ -8,13 +8,35 @@ from numpy.typing import NDArray
 
 from naturalize.segment.cell_net import SEEN, Sight
 from naturalize.segment.nucleus import PurpleParts
-from naturalize.segment.regions import fill_holes, label_regions, opened
+from naturalize.segment.regions import fill_holes, label_areas, label_regions, opened
 from naturalize.segment.star_cells import find_star_cells, part_regions
 
 _THREAD = 0.1
 _LEAST_AREA = 0.3
 _BARE_AREA = 0.7
 _LEAST_VOTES = 50
+_NUCLEAR = 0.25
+_LARGEST_PLATELET = 1.0
+
+
+def with_nuclei_settled(
+    shown: NDArray[np.uint8], parts: PurpleParts, diameter_px: float
+) -> NDArray[np.uint8]:
+    """Return what each pixel shows, platelets that hold a nucleus turned into nucleated cells.
+
+    Where a slide stains nuclei faintly, or out of focus, the network takes cells for giant
+    platelets. Those hold no nucleus, or are smaller than a red cell.
+    """
+    disc = np.pi / 4 * diameter_px**2
+    platelet, cell = (shown == SEEN.index(kind) for kind in ("PLT", "WBC"))
+    pieces, piece_area = label_areas(platelet)
+    whole, whole_area = label_areas(platelet | cell)
+    nuclear = np.bincount(pieces[parts.nuclei > 0], minlength=len(piece_area))
+    home = np.zeros(len(piece_area), dtype=np.int64)
+    home[pieces[platelet]] = whole[platelet]
+    turned = (nuclear > _NUCLEAR * piece_area) & (whole_area[home] > _LARGEST_PLATELET * disc)
+    turned[0] = False
+    return np.where(np.take(turned, pieces), np.uint8(SEEN.index("WBC")), shown)
 
 
 def find_cells(

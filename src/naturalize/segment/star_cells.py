@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from naturalize.segment.cell_net import COARSE, N_RAYS, SEEN, Sight
+from naturalize.quantiles import median
+from naturalize.segment.cell_net import COARSE, N_RAYS, SEEN, Sight, most_likely
 
 _MARGIN = 24
 _SPREAD = 1.2
@@ -69,17 +71,12 @@ def find_star_cells(sight: Sight, kind: str) -> StarCells:
     """
     place = np.nonzero(_shown(sight, kind))
     votes = sight.centres[:, place[0], place[1]].T
-    peaks = _peaks(votes, sight.centres.shape[1:])
-    if not len(peaks):
-        return _no_cells()
-    off = np.hypot(*(votes[:, None] - peaks).transpose(2, 0, 1))
-    choice, near = off.argmin(axis=1), off.min(axis=1) < _FARTHEST_PX
+    choice, n_peaks = _choices(votes, sight.centres.shape[1:])
     rays = sight.rays[:, place[0], place[1]].T
-    found = []
-    for number in range(len(peaks)):
-        mine = near & (choice == number)
-        if np.count_nonzero(mine) >= _LEAST_VOTES:
-            found.append(_agreed(votes[mine], rays[mine]))
+    order = np.argsort(choice, kind="stable")
+    ends = np.searchsorted(choice[order], np.arange(n_peaks + 2))
+    groups = (order[start:end] for start, end in pairwise(ends[1:]))
+    found = [_agreed(votes[mine], rays[mine]) for mine in groups if len(mine) >= _LEAST_VOTES]
     return _cells(found, sight.scale) if found else _no_cells()
 
 
@@ -150,22 +147,30 @@ def covered_shares(cells: StarCells, shape: tuple[int, ...]) -> NDArray[np.float
 def _shown(sight: Sight, kind: str) -> NDArray[np.bool_]:
     """Return bool (h, w): places most of whose pixels show the kind."""
     _, h, w = sight.centres.shape
-    most = sight.shares.argmax(axis=0) == SEEN.index(kind)
+    most = most_likely(sight.shares) == SEEN.index(kind)
     whole = np.zeros((h * COARSE, w * COARSE), dtype=np.bool_)
     whole[: most.shape[0], : most.shape[1]] = most
     return np.asarray(whole.reshape(h, COARSE, w, COARSE).sum(axis=(1, 3)) > COARSE)
 
 
-def _peaks(votes: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return rows and columns, float32 (n, 2) px, where many of the ``votes`` (m, 2) meet."""
-    count = np.zeros((shape[0] + 2 * _MARGIN, shape[1] + 2 * _MARGIN), dtype=np.float32)
-    bins = np.rint(votes / COARSE).astype(np.int64) + _MARGIN
-    inside = ((bins >= 0) & (bins < count.shape)).all(axis=1)
-    np.add.at(count, tuple(bins[inside].T), 1)
+def _choices(votes: NDArray[np.float32], shape: tuple[int, ...]) -> tuple[NDArray[np.int64], int]:
+    """Return for each of the ``votes`` (m, 2) the peak it falls to, from 1, 0 for none.
+
+    A peak is where more votes meet than anywhere near. The second answer is how many there are.
+    """
+    size = shape[0] + 2 * _MARGIN, shape[1] + 2 * _MARGIN
+    bins = (np.rint(votes / COARSE).astype(np.int64) + _MARGIN).clip(0, np.array(size) - 1)
+    flat = bins[:, 0] * size[1] + bins[:, 1]
+    count = np.bincount(flat, minlength=size[0] * size[1]).reshape(size).astype(np.float32)
     smooth = cv2.GaussianBlur(count, (0, 0), _SPREAD)
     largest = cv2.dilate(smooth, np.ones((_PEAK_SIDE, _PEAK_SIDE), np.uint8))
-    rows, columns = np.nonzero((smooth >= largest) & (smooth > _LEAST_PEAK))
-    return np.asarray(COARSE * (np.stack([rows, columns], axis=1) - _MARGIN), dtype=np.float32)
+    other = ((smooth < largest) | (smooth < _LEAST_PEAK)).astype(np.uint8)
+    distance, nearest = cv2.distanceTransformWithLabels(
+        other, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_CCOMP
+    )
+    near = distance.ravel()[flat] * COARSE < _FARTHEST_PX
+    n_peaks = int(nearest.max()) if not other.all() else 0
+    return np.where(near & (n_peaks > 0), nearest.ravel()[flat], 0).astype(np.int64), n_peaks
 
 
 _Agreed = tuple[NDArray[np.float32], NDArray[np.float32], int, float]
@@ -173,9 +178,9 @@ _Agreed = tuple[NDArray[np.float32], NDArray[np.float32], int, float]
 
 def _agreed(votes: NDArray[np.float32], rays: NDArray[np.float32]) -> _Agreed:
     """Return centre and rays of one cell, its number of votes, and how well they agree."""
-    centre, reach = np.median(votes, axis=0), np.median(rays, axis=0)
-    strayed = float(np.median(np.hypot(*(votes - centre).T)))
-    bent = float(np.median(np.abs(rays - reach)))
+    centre, reach = median(votes.T), median(rays.T)
+    strayed = float(median(np.hypot(*(votes - centre).T)))
+    bent = float(np.abs(rays - reach).mean())
     return centre, reach, len(votes), 1 / (1 + (strayed + bent) / 2)
 
 
