@@ -44,13 +44,17 @@ def train(
         Path | None, typer.Option(help="Folder written by pack; images are read from it.")
     ] = None,
     model: Annotated[
-        str, typer.Option(help="efficientnet-lite0 or custom-cnn.")
+        str, typer.Option(help="A backbone (below), or timm:NAME.")
     ] = "efficientnet-lite0",
     mode: Annotated[
         Literal["finetune", "transfer"], typer.Option(help="All layers, or a new head only.")
     ] = "finetune",
     weights: Annotated[
-        str | None, typer.Option(help="package, random, or a safetensors or state-dict file.")
+        str | None,
+        typer.Option(
+            help="package, hub, random, or a safetensors or state-dict file; by default the first "
+            "that the model has."
+        ),
     ] = None,
     budget: Annotated[int, typer.Option(help="Images seen during training.")] = 40_000,
     batch: Annotated[int, typer.Option(help="Images in a batch.")] = 64,
@@ -68,6 +72,9 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train on the train side of a split and predict its real validation and test images.
+
+    Models: efficientnet-lite0, efficientnetv2-b0, densenet-121, densenet-169, densenet-201,
+    convnext-base, vgg-19, vit-b16, custom-cnn, and any network of timm as timm:NAME.
 
     Example: naturalize train out/split --composites out/composites -o out/run
 

@@ -17,11 +17,11 @@ from naturalize.train.arms import Arm, find_arm
 from naturalize.train.backbones import MIN_INPUT_PX, find_backbone
 from naturalize.train.fit import FitSettings, Mode
 from naturalize.train.trained_model import ModelInfo
-from naturalize.train.weights import resolve_weights
+from naturalize.train.weight_sources import resolve_weights
 
 MAX_BATCH = 4096
 Composites = CompositeSet | OnlineComposites
-LEARNING_RATES: dict[Mode, float] = {"finetune": 1.5e-3, "transfer": 1e-2}
+TRANSFER_LEARNING_RATE = 1e-2
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ def make_plan(
     settings = FitSettings(
         mode=mode,
         steps=-(-budget_images // batch_size),
-        learning_rate=LEARNING_RATES[mode] if learning_rate is None else learning_rate,
+        learning_rate=_learning_rate(model, mode) if learning_rate is None else learning_rate,
         flips=chosen.flips,
         mean=info.mean,
         std=info.std,
@@ -111,6 +111,10 @@ def make_plan(
         seed=seed,
     )
     return Plan(real, synthetic, chosen, info, weights, settings, batches)
+
+
+def _learning_rate(model: str, mode: Mode) -> float:
+    return TRANSFER_LEARNING_RATE if mode == "transfer" else find_backbone(model).learning_rate
 
 
 def _check_numbers(
@@ -141,7 +145,7 @@ def _model_info(
         crop_px=crop_px,
         mean=row.mean,
         std=row.std,
-        weights=resolve_weights(model, weights).said,
+        weights=resolve_weights(model, row.timm_id, weights).said,
     )
 
 

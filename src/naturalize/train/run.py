@@ -69,8 +69,8 @@ def train_run(
     whole batches, and is spent whatever the loss does; each arm shows each class equally often.
     With a ``pack`` of the same split and composites, pixels come from it and the image files are
     not needed. ``weights`` as in
-    :func:`~naturalize.train.weights.resolve_weights`; ``learning_rate``, ``input_px`` None: those
-    of the mode and the backbone; ``crop_px`` as in
+    :func:`~naturalize.train.weight_sources.resolve_weights`; ``learning_rate``, ``input_px`` None:
+    those of the mode and the backbone; ``crop_px`` as in
     :func:`~naturalize.train.pixels.fit_square`; ``device`` as in
     :func:`~naturalize.train.fit.start_accelerator`; ``checkpoint_every`` steps, None: 30 seconds.
 
@@ -133,12 +133,10 @@ def _write(
     checkpoint_every: int | None,
     track: Track,
 ) -> None:
-    """Train and predict. Every image is decoded first, so that a damaged one costs no training."""
+    """Train and predict. What may be wrong comes first: weights, then every image is decoded."""
     accelerator = start_accelerator(device)
     if accelerator.num_processes > 1:
         raise InputError("processes", "one to write a run", accelerator.num_processes)
-    feed = open_feed(plan, pack, device=accelerator.device, workers=workers, track=track)
-    held_back: dict[Side, Tensor] = {side: decode(plan, pack, side, track) for side in PREDICTIONS}
     network = backbones.build(
         plan.info.backbone,
         n_classes=len(plan.info.classes),
@@ -147,6 +145,8 @@ def _write(
         seed=child_seed(plan.settings.seed, "weights"),
     )
     log.info("%s starts from weights: %s", plan.info.backbone, plan.info.weights)
+    feed = open_feed(plan, pack, device=accelerator.device, workers=workers, track=track)
+    held_back: dict[Side, Tensor] = {side: decode(plan, pack, side, track) for side in PREDICTIONS}
     fitted = fit(
         network,
         feed,
