@@ -19,9 +19,12 @@ from naturalize.errors import InputError
 from naturalize.train import backbones, weight_sources, weights
 from naturalize.train.backbones import BACKBONES, find_backbone
 from naturalize.train.custom_cnn import CustomCNN
+from naturalize.train.examples import ImageExamples
 from naturalize.train.feed import PoolFeed
 from naturalize.train.fit import FitSettings, fit, start_accelerator
 from naturalize.train.predict import predict
+from naturalize.train.prepare import Preparation
+from naturalize.train.targets import smoothed_targets
 
 HALF = (0.5, 0.5, 0.5)
 # The three largest are made thin: the same layers in the same order, small checkpoints.
@@ -42,6 +45,12 @@ def _thinned(name: str, given: dict[str, object]) -> nn.Module:
     return create_model(name, **given, **THIN.get(name, {}))
 
 
+def examples(pool: torch.Tensor, batches: Batches) -> ImageExamples:
+    targets = smoothed_targets(3, 0.1)
+    preparation = Preparation(HALF, HALF, targets, batches.batch_size, seed=0, flips=True)
+    return ImageExamples(PoolFeed(pool, batches), preparation)
+
+
 def trained(model: nn.Module, steps: int, checkpoint: Path, *, stop: int | None = None) -> None:
     """Train with batches of two; ``stop`` kills the training before that step."""
 
@@ -57,8 +66,8 @@ def trained(model: nn.Module, steps: int, checkpoint: Path, *, stop: int | None 
     batches = Batches(np.arange(4) % 3, np.array([], np.int64), 0.0, batch_size=2, seed=0)
     fit(
         model,
-        PoolFeed(pool, batches),
-        FitSettings("finetune", steps, 1e-3, True, HALF, HALF),
+        examples(pool, batches),
+        FitSettings("finetune", steps, 1e-3),
         accelerator=start_accelerator("cpu"),
         checkpoint=checkpoint,
         checkpoint_every=1,
@@ -209,10 +218,10 @@ class TestModels:
         before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         pool = torch.randint(0, 256, (12, 3, 32, 32), dtype=torch.uint8)
         batches = Batches(np.arange(12) % 3, np.array([], np.int64), 0.0, batch_size=6, seed=0)
-        settings = FitSettings("transfer", 3, 1e-2, True, HALF, HALF)
+        settings = FitSettings("transfer", 3, 1e-2)
         accelerator = start_accelerator("cpu")
-        feed = PoolFeed(pool, batches)
-        fit(model, feed, settings, accelerator=accelerator, checkpoint=tmp_path / "c/c")
+        shown = examples(pool, batches)
+        fit(model, shown, settings, accelerator=accelerator, checkpoint=tmp_path / "c/c")
         head = weights.head_names(model)
         changed = {
             name

@@ -61,6 +61,21 @@ def train(
     learning_rate: Annotated[
         float | None, typer.Option(help="Peak; by default the mode's.")
     ] = None,
+    layer_decay: Annotated[
+        float, typer.Option(help="Below 1, each layer learns so much slower than the one above.")
+    ] = 1.0,
+    ema: Annotated[
+        float, typer.Option(help="Decay of a running mean of the weights, say .998; 0 for none.")
+    ] = 0.0,
+    keep: Annotated[
+        Literal["last", "best"],
+        typer.Option(help="Weights that count: the last (their running mean), or validated best."),
+    ] = "last",
+    validations: Annotated[int, typer.Option(help="How often to validate on real images.")] = 5,
+    features: Annotated[
+        Path | None,
+        typer.Option(help="With --mode transfer: where what the base sees is kept and found."),
+    ] = None,
     px: Annotated[int | None, typer.Option(help="Input size; by default the model's.")] = None,
     crop: Annotated[
         int | None, typer.Option(help="Centre crop before resizing; 0 for the whole image.")
@@ -77,6 +92,9 @@ def train(
     convnext-base, vgg-19, vit-b16, custom-cnn, and any network of timm as timm:NAME.
 
     Example: naturalize train out/split --composites out/composites -o out/run
+
+    A new head alone, the next one in seconds: naturalize train out/split --mode transfer
+    --model densenet-169 --features out/features -o out/run
 
     No folder: naturalize train out/split --bank out/bank --recipe naturalize -o out/run
     """
@@ -97,6 +115,11 @@ def train(
         budget_images=budget,
         batch_size=batch,
         learning_rate=learning_rate,
+        layer_decay=layer_decay,
+        ema=ema,
+        keep=keep,
+        validations=validations,
+        features=features,
         input_px=px,
         crop_px=crop or None,
         seed=seed,

@@ -39,3 +39,10 @@ class CustomCNN(nn.Module):
     def get_classifier(self) -> nn.Module:
         """Return the last layer, by the name that timm's models use."""
         return self.classifier
+
+    def group_matcher(self, coarse: bool = False) -> dict[str, object]:
+        """Return patterns that tell layers apart by depth, as timm's models do."""
+        return {
+            "stem": r"^features\.0",
+            "blocks": [(r"^features\.(\d+)", None), (r"^dense", (99,))],
+        }

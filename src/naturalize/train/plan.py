@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import get_args
 
+import torch
+
 from naturalize.artefact import Artefact
 from naturalize.compose.batches import Batches
 from naturalize.compose.composite_set import CompositeSet
@@ -15,11 +17,14 @@ from naturalize.split.leak_check import check_donors
 from naturalize.split.split import RealSplit
 from naturalize.train.arms import Arm, find_arm
 from naturalize.train.backbones import MIN_INPUT_PX, find_backbone
-from naturalize.train.fit import FitSettings, Mode
+from naturalize.train.fit import FitSettings, Keep, Mode
+from naturalize.train.prepare import Preparation
+from naturalize.train.targets import smoothed_targets
 from naturalize.train.trained_model import ModelInfo
 from naturalize.train.weight_sources import resolve_weights
 
 MAX_BATCH = 4096
+LABEL_SMOOTHING = 0.1
 Composites = CompositeSet | OnlineComposites
 TRANSFER_LEARNING_RATE = 1e-2
 
@@ -62,10 +67,25 @@ class Plan:
             "batch_size": self.batches.batch_size,
             "learning_rate": self.settings.learning_rate,
             "weight_decay": self.settings.weight_decay,
-            "label_smoothing": self.settings.label_smoothing,
+            "layer_decay": self.settings.layer_decay,
+            "ema": self.settings.ema,
+            "keep": self.settings.keep,
+            "validations": self.settings.validations,
+            "label_smoothing": LABEL_SMOOTHING,
             "input_px": self.info.input_px,
             "crop_px": self.info.crop_px,
         }
+
+    def preparation(self, device: torch.device) -> Preparation:
+        """Return what train images undergo before the network sees them, on ``device``."""
+        return Preparation(
+            mean=self.info.mean,
+            std=self.info.std,
+            targets=smoothed_targets(len(self.info.classes), LABEL_SMOOTHING).to(device),
+            batch_size=self.batches.batch_size,
+            seed=self.settings.seed,
+            flips=self.arm.flips,
+        )
 
 
 def make_plan(
@@ -79,6 +99,10 @@ def make_plan(
     budget_images: int,
     batch_size: int,
     learning_rate: float | None,
+    layer_decay: float,
+    ema: float,
+    keep: Keep,
+    validations: int,
     input_px: int | None,
     crop_px: int | None,
     seed: int,
@@ -95,12 +119,14 @@ def make_plan(
         mode=mode,
         steps=-(-budget_images // batch_size),
         learning_rate=_learning_rate(model, mode) if learning_rate is None else learning_rate,
-        flips=chosen.flips,
-        mean=info.mean,
-        std=info.std,
         seed=seed,
+        layer_decay=layer_decay,
+        ema=ema,
+        keep=keep,
+        validations=validations,
     )
     real = RealSplit.load(split)
+    _check_keeping(settings, real)
     synthetic = _composites(real, composites, chosen)
     batches = Batches.of(
         [sample.label for sample in real.train],
@@ -130,6 +156,23 @@ def _check_numbers(
         raise InputError("learning_rate", "a finite number above 0", learning_rate)
     if crop_px is not None and crop_px < 1:
         raise InputError("crop_px", "at least 1, or none for the largest square", crop_px)
+
+
+def _check_keeping(settings: FitSettings, real: RealSplit) -> None:
+    """Refuse what cannot be said about lower layers, running means and the weights that count."""
+    if not 0 < settings.layer_decay <= 1:
+        raise InputError("layer_decay", "above 0, at most 1", settings.layer_decay)
+    if settings.layer_decay < 1 and settings.mode == "transfer":
+        raise InputError("layer_decay", "1 where the head alone learns", settings.layer_decay)
+    if not 0 <= settings.ema < 1:
+        raise InputError("ema", "at least 0, below 1", settings.ema)
+    if settings.keep not in get_args(Keep):
+        raise InputError("keep", " or ".join(get_args(Keep)), settings.keep)
+    if settings.validations < 0:
+        raise InputError("validations", "at least 0", settings.validations)
+    if settings.keep == "best" and not (settings.validations and real.val):
+        got = "no validations" if real.val else "a split without validation images"
+        raise InputError("keep", "last where nothing is validated", f"best with {got}")
 
 
 def _model_info(

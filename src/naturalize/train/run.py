@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
-from functools import partial
 from pathlib import Path
 
 import timm
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 
 from naturalize.artefact import Artefact, Draft, IfExists, Request, build
 from naturalize.compose.batches import Exposure
@@ -23,18 +22,20 @@ from naturalize.progress import Track, quiet
 from naturalize.seeds import child_seed
 from naturalize.split.split import Side
 from naturalize.train import backbones
-from naturalize.train.fit import Fitted, Mode, fit, start_accelerator
+from naturalize.train.fit import Fitted, Keep, Mode, Watch, start_accelerator, unwatched
+from naturalize.train.learn import Circumstances, Learned, learn
 from naturalize.train.open_feed import decode, open_feed
 from naturalize.train.pack import Pack
 from naturalize.train.plan import Composites, Plan, make_plan
-from naturalize.train.predict import predict
 from naturalize.train.schedule import one_cycle
 from naturalize.train.trained_model import INFO, WEIGHTS, model_bytes
 
 METRICS = "metrics.csv"
 PREDICTIONS: dict[Side, str] = {"val": "val.npz", "test": "test.npz"}
 BUDGET_IMAGES = 40_000
-_CHECKPOINT = "checkpoint/state.safetensors"
+VALIDATIONS = 5
+COLUMNS = ["step", "images", "loss", "learning_rate", "val_loss", "val_accuracy", "val_macro_f1"]
+_SCRATCH = "checkpoint"
 
 log = logging.getLogger(__name__)
 
@@ -52,13 +53,19 @@ def train_run(
     budget_images: int = BUDGET_IMAGES,
     batch_size: int = 64,
     learning_rate: float | None = None,
+    layer_decay: float = 1.0,
+    ema: float = 0.0,
+    keep: Keep = "last",
+    validations: int = VALIDATIONS,
     input_px: int | None = None,
     crop_px: int | None = 256,
     seed: int = 0,
     device: str | None = None,
     workers: int = 1,
     checkpoint_every: int | None = None,
+    features: Path | None = None,
     if_exists: IfExists = "refuse",
+    watch: Watch = unwatched,
     track: Track = quiet,
 ) -> Artefact:
     """Train ``model`` on the train side of ``split`` and predict the other two; a ``run`` artefact.
@@ -73,6 +80,9 @@ def train_run(
     those of the mode and the backbone; ``crop_px`` as in
     :func:`~naturalize.train.pixels.fit_square`; ``device`` as in
     :func:`~naturalize.train.fit.start_accelerator`; ``checkpoint_every`` steps, None: 30 seconds.
+    ``layer_decay``, ``ema``, ``keep`` and ``validations`` as in
+    :class:`~naturalize.train.fit.FitSettings`; ``features`` is a folder where a ``transfer`` keeps
+    what the frozen base sees, for the next head; ``watch`` hears how training goes.
 
     The folder holds ``model.safetensors``, ``model.json``, ``metrics.csv``, ``val.npz`` and
     ``test.npz``. On the CPU of one machine, with one number of threads, a repeated or resumed run
@@ -89,6 +99,10 @@ def train_run(
         budget_images=budget_images,
         batch_size=batch_size,
         learning_rate=learning_rate,
+        layer_decay=layer_decay,
+        ema=ema,
+        keep=keep,
+        validations=validations,
         input_px=input_px,
         crop_px=crop_px,
         seed=seed,
@@ -99,16 +113,19 @@ def train_run(
     packed = None
     if pack is not None:
         packed = Pack.load(pack, split, inputs.get("composites"), crop_px)
+
+    def write(draft: Draft) -> None:
+        how = Circumstances(
+            start_accelerator(device),
+            draft.path / _SCRATCH,
+            checkpoint_every=checkpoint_every,
+            features=features,
+            watch=watch,
+            track=track,
+        )
+        _write(draft, plan, packed, workers, how)
+
     request = Request("run", plan.parameters(), inputs, seed)
-    write = partial(
-        _write,
-        plan=plan,
-        pack=packed,
-        device=device,
-        workers=workers,
-        checkpoint_every=checkpoint_every,
-        track=track,
-    )
     return build(out, request, write, if_exists=if_exists)
 
 
@@ -123,20 +140,11 @@ def _inputs(
     return {role: artefact for role, artefact in given.items() if artefact is not None}
 
 
-def _write(
-    draft: Draft,
-    *,
-    plan: Plan,
-    pack: Pack | None,
-    device: str | None,
-    workers: int,
-    checkpoint_every: int | None,
-    track: Track,
-) -> None:
+def _write(draft: Draft, plan: Plan, pack: Pack | None, workers: int, how: Circumstances) -> None:
     """Train and predict. What may be wrong comes first: weights, then every image is decoded."""
-    accelerator = start_accelerator(device)
-    if accelerator.num_processes > 1:
-        raise InputError("processes", "one to write a run", accelerator.num_processes)
+    device, track = how.accelerator.device, how.track
+    if how.accelerator.num_processes > 1:
+        raise InputError("processes", "one to write a run", how.accelerator.num_processes)
     network = backbones.build(
         plan.info.backbone,
         n_classes=len(plan.info.classes),
@@ -145,52 +153,40 @@ def _write(
         seed=child_seed(plan.settings.seed, "weights"),
     )
     log.info("%s starts from weights: %s", plan.info.backbone, plan.info.weights)
-    feed = open_feed(plan, pack, device=accelerator.device, workers=workers, track=track)
+    feed = open_feed(plan, pack, device=device, workers=workers, track=track)
     held_back: dict[Side, Tensor] = {side: decode(plan, pack, side, track) for side in PREDICTIONS}
-    fitted = fit(
-        network,
-        feed,
-        plan.settings,
-        accelerator=accelerator,
-        checkpoint=draft.path / _CHECKPOINT,
-        checkpoint_every=checkpoint_every,
-        track=track,
-    )
-    draft.summary.update(_summary(plan, fitted, accelerator))
-    _write_model(draft, plan, network, fitted)
-    _write_predictions(draft, plan, network, held_back, track)
-    shutil.rmtree((draft.path / _CHECKPOINT).parent)
-
-
-def _write_model(draft: Draft, plan: Plan, network: nn.Module, fitted: Fitted) -> None:
+    learned = learn(plan, network, feed, held_back, how)
+    draft.summary.update(_summary(plan, learned.fitted, how.accelerator))
     draft.write(WEIGHTS, model_bytes(network))
     draft.write(INFO, plan.info.model_dump_json(indent=2) + "\n")
+    draft.write(METRICS, _metrics(plan, learned.fitted))
+    _write_predictions(draft, plan, learned)
+    shutil.rmtree(how.scratch)
+
+
+def _metrics(plan: Plan, fitted: Fitted) -> str:
+    """Return one row a step; what was validated after it stands beside it."""
     steps, peak = plan.settings.steps, plan.settings.learning_rate
-    rows = [
-        [step, (step + 1) * plan.batches.batch_size, f"{loss:.6g}", f"{rate:.6g}"]
-        for step, loss in enumerate(fitted.losses)
-        for rate in [one_cycle(step, steps, peak=peak)]
-    ]
-    draft.write(METRICS, write_table(["step", "images", "loss", "learning_rate"], rows))
+    validated = {one.step: one for one in fitted.validated}
+    rows: list[list[object]] = []
+    for done, loss in enumerate(fitted.losses, start=1):
+        rate = one_cycle(done - 1, steps, peak=peak)
+        one = validated.get(done)
+        scores = (one.loss, one.accuracy, one.macro_f1) if one is not None else ()
+        row: list[object] = [done - 1, done * plan.batches.batch_size, f"{loss:.6g}", f"{rate:.6g}"]
+        rows.append([*row, *(f"{s:.6g}" for s in scores)] if scores else [*row, "", "", ""])
+    return write_table(COLUMNS, rows)
 
 
-def _write_predictions(
-    draft: Draft, plan: Plan, network: nn.Module, held_back: dict[Side, Tensor], track: Track
-) -> None:
+def _write_predictions(draft: Draft, plan: Plan, learned: Learned) -> None:
     with (draft.path / WEIGHTS).open("rb") as stream:
         checkpoint_id = hashlib.file_digest(stream, "sha256").hexdigest()[:16]
-    for side, pixels in held_back.items():
+    for side, file in PREDICTIONS.items():
         ids = tuple(sample.id for sample in plan.split.side(side))
-        probabilities = predict(
-            network,
-            pixels,
-            mean=plan.info.mean,
-            std=plan.info.std,
-            what=f"predicting {side}",
-            track=track,
+        found = Predictions(
+            ids, learned.probabilities[side], plan.info.classes, checkpoint_id, plan.split.id
         )
-        found = Predictions(ids, probabilities, plan.info.classes, checkpoint_id, plan.split.id)
-        draft.write(PREDICTIONS[side], found.to_bytes())
+        draft.write(file, found.to_bytes())
 
 
 def _different(composites: Composites | None, shown: Exposure) -> int:
@@ -198,6 +194,10 @@ def _different(composites: Composites | None, shown: Exposure) -> int:
     if isinstance(composites, OnlineComposites):
         return int(shown.synthetic.sum())
     return len(composites.images) if composites is not None else 0
+
+
+def _last(plan: Plan) -> str:
+    return "running mean" if plan.settings.ema else "last"
 
 
 def _summary(plan: Plan, fitted: Fitted, accelerator: Accelerator) -> dict[str, object]:
@@ -220,6 +220,8 @@ def _summary(plan: Plan, fitted: Fitted, accelerator: Accelerator) -> dict[str, 
         "real_seen": dict(zip(classes, shown.real.tolist(), strict=True)),
         "synthetic_seen": dict(zip(classes, shown.synthetic.tolist(), strict=True)),
         "real_for_want_of_composites": fell_back,
+        "weights_kept": "best on validation" if plan.settings.keep == "best" else _last(plan),
+        "steps_counted": fitted.counted,
         "last_loss": round(float(fitted.losses[-20:].mean()), 4),
         "device": str(accelerator.device),
         "precision": "bf16" if accelerator.mixed_precision == "bf16" else "fp32",
