@@ -17,6 +17,7 @@ from torch import nn
 from naturalize.compose.batches import Batches
 from naturalize.errors import InputError
 from naturalize.train import backbones, weight_sources, weights
+from naturalize.train.arms import find_arm
 from naturalize.train.backbones import BACKBONES, find_backbone
 from naturalize.train.custom_cnn import CustomCNN
 from naturalize.train.examples import ImageExamples
@@ -47,7 +48,9 @@ def _thinned(name: str, given: dict[str, object]) -> nn.Module:
 
 def examples(pool: torch.Tensor, batches: Batches) -> ImageExamples:
     targets = smoothed_targets(3, 0.1)
-    preparation = Preparation(HALF, HALF, targets, batches.batch_size, seed=0, flips=True)
+    preparation = Preparation(
+        find_arm("flips"), 32, HALF, HALF, targets, batches.batch_size, seed=0
+    )
     return ImageExamples(PoolFeed(pool, batches), preparation)
 
 

@@ -18,6 +18,7 @@ from naturalize.errors import InputError
 from naturalize.evaluate.confusion import confusion_matrix
 from naturalize.evaluate.scores import scores
 from naturalize.train import backbones, ema
+from naturalize.train.arms import find_arm
 from naturalize.train.custom_cnn import CustomCNN
 from naturalize.train.examples import FeatureExamples, ImageExamples
 from naturalize.train.features import FrozenBase
@@ -188,7 +189,9 @@ class TestFrozenFeatures:
         )
         pool = torch.randint(0, 256, (12, 3, 32, 32), dtype=torch.uint8)
         batches = Batches(np.arange(12) % 3, np.array([], np.int64), 0.0, batch_size=6, seed=0)
-        preparation = Preparation(HALF, HALF, smoothed_targets(3, 0.1), 6, seed=0)
+        preparation = Preparation(
+            find_arm("none"), 32, HALF, HALF, smoothed_targets(3, 0.1), 6, seed=0
+        )
         settings, accelerator = FitSettings("transfer", 4, 1e-2), start_accelerator("cpu")
         shown = ImageExamples(PoolFeed(pool, batches), preparation)
         fit(slow, shown, settings, accelerator=accelerator, checkpoint=tmp_path / "a/c")

@@ -63,6 +63,8 @@ def test_page_says_what_a_colleague_asks(report: Artefact, split: Artefact) -> N
     assert "evidence of nothing about real cells" in words
     assert "“naturalize”" in words
     assert "McNemar" in words
+    assert "flips: flips and quarter turns" in words
+    assert "mixup" not in words
     assert "no patient or slide numbers" in words
     assert split.id in words
     for label in split.summary["classes"]:

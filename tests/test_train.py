@@ -149,7 +149,7 @@ class TestRun:
         ("wrong", "message"),
         [
             ({"model": "resnet"}, "custom-cnn, efficientnet-lite0"),
-            ({"arm": "cutmix"}, "none, flips, naturalize"),
+            ({"arm": "flip"}, "none, flips, crops"),
             ({"mode": "lora"}, "finetune or transfer"),
             ({"arm": "naturalize"}, "composites"),
             ({"budget_images": 0}, "budget_images"),

@@ -24,7 +24,7 @@ def train(
     arm: Annotated[
         str | None,
         typer.Option(
-            help="none, flips or naturalize; by default naturalize where composites are given, "
+            help="Settings (below) joined by +; by default naturalize where composites are given, "
             "else flips."
         ),
     ] = None,
@@ -91,7 +91,14 @@ def train(
     Models: efficientnet-lite0, efficientnetv2-b0, densenet-121, densenet-169, densenet-201,
     convnext-base, vgg-19, vit-b16, custom-cnn, and any network of timm as timm:NAME.
 
+    Settings of an arm: none, flips (and quarter turns), crops, stain (and light), randaugment,
+    strong (all four), mixup, cutmix, balanced (each class equally often), class-weights,
+    hard-labels (no smoothing), maturation (smoothing between neighbours on PMY-MY-MMY-BNE-SNE),
+    naturalize (flips, and composites for half of the images).
+
     Example: naturalize train out/split --composites out/composites -o out/run
+
+    Combined: naturalize train out/split --arm flips+crops+stain+balanced -o out/run
 
     A new head alone, the next one in seconds: naturalize train out/split --mode transfer
     --model densenet-169 --features out/features -o out/run

@@ -21,7 +21,17 @@ from naturalize.page.table import Cell, Table
 ARM_MEANINGS = {
     "none": "images as they are",
     "flips": "flips and quarter turns",
-    "naturalize": "the same, half of the images composites",
+    "crops": "random squares of a wider crop",
+    "stain": "other stain and light",
+    "randaugment": "RandAugment",
+    "strong": "flips, quarter turns, crops, other stain and light, RandAugment",
+    "mixup": "two images blended",
+    "cutmix": "a piece of one image in another",
+    "balanced": "each class shown equally often",
+    "class-weights": "rare classes count more",
+    "hard-labels": "no label smoothing",
+    "maturation": "labels smoothed along the maturation line",
+    "naturalize": "flips and quarter turns, half of the images composites",
     "naturalize online": "half of the images composites too, each new",
 }
 EVALUATION_POINTS = 40
@@ -64,9 +74,8 @@ def result_section(report: EvaluationReport, arms: Mapping[str, Sequence[Artefac
         for arm in report.arms
     ]
     columns = ["arm", "seeds", "images seen", "accuracy", "macro F1"]
-    meant = "; ".join(f"{name}: {meaning}" for name, meaning in ARM_MEANINGS.items())
     caption = (
-        f"Arms ({meant}). All saw the same number of images, and each class equally often. "
+        f"Arms ({_meanings(report)}). All saw the same number of images{_exposure(report)}. "
         f"Scores have {report.level:.0%} intervals: the bootstrap draws groups of images, and "
         f"seeds where there are several, {report.resamples:,} times."
     )
@@ -94,6 +103,25 @@ def result_section(report: EvaluationReport, arms: Mapping[str, Sequence[Artefac
             )
         )
     return Section("Did it help?", tuple(body))
+
+
+def _settings(report: EvaluationReport) -> list[str]:
+    """Return the settings that the arms combine, in the order of :data:`ARM_MEANINGS`."""
+    used = set[str]()
+    for arm in report.arms:
+        name = arm.name.split(",")[0].split(" (")[0]
+        used |= {"naturalize online"} if name.endswith(" online") else set()
+        used |= set(name.removesuffix(" online").split("+"))
+    return [setting for setting in ARM_MEANINGS if setting in used]
+
+
+def _meanings(report: EvaluationReport) -> str:
+    return "; ".join(f"{setting}: {ARM_MEANINGS[setting]}" for setting in _settings(report))
+
+
+def _exposure(report: EvaluationReport) -> str:
+    alike = ", and each class equally often"
+    return "" if "balanced" in _settings(report) else alike
 
 
 def _comparisons(report: EvaluationReport) -> Table:

@@ -7,6 +7,7 @@ from math import isfinite
 from typing import get_args
 
 import torch
+from torch import Tensor
 
 from naturalize.artefact import Artefact
 from naturalize.compose.batches import Batches
@@ -17,14 +18,14 @@ from naturalize.split.leak_check import check_donors
 from naturalize.split.split import RealSplit
 from naturalize.train.arms import Arm, find_arm
 from naturalize.train.backbones import MIN_INPUT_PX, find_backbone
+from naturalize.train.crop import widened
 from naturalize.train.fit import FitSettings, Keep, Mode
 from naturalize.train.prepare import Preparation
-from naturalize.train.targets import smoothed_targets
+from naturalize.train.targets import class_weights, maturation_targets, smoothed_targets
 from naturalize.train.trained_model import ModelInfo
 from naturalize.train.weight_sources import resolve_weights
 
 MAX_BATCH = 4096
-LABEL_SMOOTHING = 0.1
 Composites = CompositeSet | OnlineComposites
 TRANSFER_LEARNING_RATE = 1e-2
 
@@ -71,21 +72,43 @@ class Plan:
             "ema": self.settings.ema,
             "keep": self.settings.keep,
             "validations": self.settings.validations,
-            "label_smoothing": LABEL_SMOOTHING,
             "input_px": self.info.input_px,
             "crop_px": self.info.crop_px,
         }
 
+    @property
+    def shown_px(self) -> int:
+        """The side of train images as they are decoded: wider than the input where it is cut."""
+        return widened(self.info.input_px) if self.arm.crops else self.info.input_px
+
+    @property
+    def shown_crop_px(self) -> int | None:
+        """The centre crop of train images; it grows with ``shown_px``, so cells keep their size."""
+        crop = self.info.crop_px
+        return widened(crop) if self.arm.crops and crop is not None else crop
+
     def preparation(self, device: torch.device) -> Preparation:
         """Return what train images undergo before the network sees them, on ``device``."""
         return Preparation(
+            arm=self.arm,
+            input_px=self.info.input_px,
             mean=self.info.mean,
             std=self.info.std,
-            targets=smoothed_targets(len(self.info.classes), LABEL_SMOOTHING).to(device),
+            targets=self.targets().to(device),
             batch_size=self.batches.batch_size,
             seed=self.settings.seed,
-            flips=self.arm.flips,
         )
+
+    def targets(self) -> Tensor:
+        """Return what each class is to be answered with, times how much it counts."""
+        classes, smoothing = self.info.classes, self.arm.label_smoothing
+        if self.arm.maturation:
+            targets = maturation_targets(classes, smoothing)
+        else:
+            targets = smoothed_targets(len(classes), smoothing)
+        if self.arm.class_weights:
+            targets = class_weights(self.batches.real, len(classes)).unsqueeze(1) * targets
+        return targets
 
 
 def make_plan(
@@ -135,8 +158,11 @@ def make_plan(
         share=chosen.synthetic_share,
         batch_size=batch_size,
         seed=seed,
+        balanced=chosen.balanced,
     )
-    return Plan(real, synthetic, chosen, info, weights, settings, batches)
+    plan = Plan(real, synthetic, chosen, info, weights, settings, batches)
+    plan.targets()
+    return plan
 
 
 def _learning_rate(model: str, mode: Mode) -> float:
