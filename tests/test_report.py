@@ -5,14 +5,17 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from naturalize.artefact import Artefact
 from naturalize.errors import InputError
 from naturalize.evaluate.evaluation import EvaluationReport
+from naturalize.predictions import Predictions
 from naturalize.report.lineage import trace
 from naturalize.report.make_report import EVALUATION, PAGE, make_report
 from naturalize.split.make_split import make_split
+from naturalize.split.split import RealSplit
 from naturalize.train.run import train_run
 
 SMALL = {"model": "custom-cnn", "budget_images": 64, "batch_size": 32, "input_px": 32}
@@ -104,3 +107,35 @@ def test_runs_of_two_splits_are_not_compared(
 def test_a_run_given_twice_is_no_second_seed(runs: list[Artefact], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="each run once"):
         make_report([runs[0], runs[0]], tmp_path / "report")
+
+
+def test_all_runs_asked_together_are_one_more_arm(
+    runs: list[Artefact], split: Artefact, tmp_path: Path
+) -> None:
+    pair = [run for run in runs if run.summary["arm"] in ("none", "flips")]
+    made = make_report(pair, tmp_path / "pair", average="validation", resamples=100)
+    found = EvaluationReport.load(made.path / EVALUATION)
+    assert [(arm.name, arm.seeds) for arm in found.arms] == [
+        ("none", 2),
+        ("flips", 2),
+        ("average weighted on validation", 2),
+    ]
+    assert "128" in Text((made.path / PAGE).read_text()).words
+    alone = make_report(runs[:2], tmp_path / "alone", average="equal", resamples=100)
+    found = EvaluationReport.load(alone.path / EVALUATION)
+    assert [(arm.name, arm.seeds) for arm in found.arms] == [("none", 2), ("average", 1)]
+    test = [Predictions.load(run.path / "test.npz") for run in runs[:2]]
+    expected = np.mean([one.probabilities for one in test], axis=0).argmax(axis=1)
+    truth = {sample.id: sample.label for sample in RealSplit.load(split).test}
+    labels = [test[0].classes[i] for i in expected]
+    right = np.mean(
+        [truth[i] == label for i, label in zip(test[0].sample_ids, labels, strict=True)]
+    )
+    assert found.arms[1].scores.accuracy.value == pytest.approx(right)
+
+
+def test_arms_of_unlike_numbers_of_seeds_have_no_average(
+    runs: list[Artefact], tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="same number of seeds"):
+        make_report(runs[:3], tmp_path / "report", average="equal")

@@ -32,6 +32,7 @@ ARM_MEANINGS = {
     "hard-labels": "no label smoothing",
     "maturation": "labels smoothed along the maturation line",
     "naturalize": "flips and quarter turns, half of the images composites",
+    "average": "the runs asked together, the mean of their probabilities",
     "naturalize online": "half of the images composites too, each new",
 }
 EVALUATION_POINTS = 40
@@ -67,7 +68,7 @@ def result_section(report: EvaluationReport, arms: Mapping[str, Sequence[Artefac
         [
             arm.name,
             arm.seeds,
-            int(arms[arm.name][0].summary["images_seen"]),
+            _images_seen(arm.name, arms),
             _said(arm.scores.accuracy),
             _said(arm.scores.macro_f1),
         ]
@@ -105,12 +106,22 @@ def result_section(report: EvaluationReport, arms: Mapping[str, Sequence[Artefac
     return Section("Did it help?", tuple(body))
 
 
+def _images_seen(name: str, arms: Mapping[str, Sequence[Artefact]]) -> int:
+    """Return what one seed of an arm was shown; of an average, all its members together."""
+    if name in arms:
+        return int(arms[name][0].summary["images_seen"])
+    seeds = max(len(runs) for runs in arms.values()) if len(arms) == 1 else 1
+    members = [run for runs in arms.values() for run in runs[:seeds]]
+    return sum(int(run.summary["images_seen"]) for run in members)
+
+
 def _settings(report: EvaluationReport) -> list[str]:
     """Return the settings that the arms combine, in the order of :data:`ARM_MEANINGS`."""
     used = set[str]()
     for arm in report.arms:
         name = arm.name.split(",")[0].split(" (")[0]
         used |= {"naturalize online"} if name.endswith(" online") else set()
+        used |= {"average"} if name.startswith("average") else set()
         used |= set(name.removesuffix(" online").split("+"))
     return [setting for setting in ARM_MEANINGS if setting in used]
 
