@@ -56,6 +56,17 @@ def train(
             "that the model has."
         ),
     ] = None,
+    branches: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option("--from", help="With --model cbam: two runs of this split to stand on."),
+    ] = None,
+    merge: Annotated[
+        Literal["concat", "average"], typer.Option(help="With cbam: how two maps become one.")
+    ] = "concat",
+    spatial: Annotated[
+        Literal["cbam", "paper"],
+        typer.Option(help="With cbam: attention by a 7 x 7 convolution, or as the paper prints."),
+    ] = "cbam",
     budget: Annotated[int, typer.Option(help="Images seen during training.")] = 40_000,
     batch: Annotated[int, typer.Option(help="Images in a batch.")] = 64,
     learning_rate: Annotated[
@@ -89,7 +100,8 @@ def train(
     """Train on the train side of a split and predict its real validation and test images.
 
     Models: efficientnet-lite0, efficientnetv2-b0, densenet-121, densenet-169, densenet-201,
-    convnext-base, vgg-19, vit-b16, custom-cnn, and any network of timm as timm:NAME.
+    convnext-base, vgg-19, vit-b16, custom-cnn, and any network of timm as timm:NAME; cbam is a
+    head over two of them (efficientnetv2-b0 and densenet-169, or two runs).
 
     Settings of an arm: none, flips (and quarter turns), crops, stain (and light), randaugment,
     strong (all four), mixup, cutmix, balanced (each class equally often), class-weights,
@@ -97,6 +109,9 @@ def train(
     naturalize (flips, and composites for half of the images).
 
     Example: naturalize train out/split --composites out/composites -o out/run
+
+    Two runs under one head: naturalize train out/split --model cbam --from out/run-a out/run-b
+    --mode transfer -o out/run
 
     Combined: naturalize train out/split --arm flips+crops+stain+balanced -o out/run
 
@@ -119,6 +134,9 @@ def train(
         model=model,
         mode=mode,
         weights=weights,
+        branches=[open_artefact(run, "run") for run in branches or ()],
+        merge=merge,
+        spatial=spatial,
         budget_images=budget,
         batch_size=batch,
         learning_rate=learning_rate,

@@ -20,6 +20,7 @@ from naturalize.errors import InputError, NaturalizeError
 from naturalize.progress import Track, quiet
 from naturalize.seeds import child_seed
 from naturalize.train import ema
+from naturalize.train.cbam import Cbam
 from naturalize.train.checkpoint import TrainingState, load_checkpoint, save_checkpoint
 from naturalize.train.examples import Examples
 from naturalize.train.parameter_groups import parameter_groups, set_learning_rate
@@ -178,7 +179,8 @@ def _set_mode(model: nn.Module, mode: Mode) -> None:
     model.train(mode == "finetune")
     model.requires_grad_(mode == "finetune")
     if mode == "transfer":
-        classifier(model).train().requires_grad_(True)
+        for part in model.head_parts() if isinstance(model, Cbam) else [classifier(model)]:
+            part.train().requires_grad_(True)
 
 
 def _learn(

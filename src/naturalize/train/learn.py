@@ -65,8 +65,8 @@ def learn(
     again: images as they are, or turned.
     """
     network.to(how.accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    frozen = plan.settings.mode == "transfer"
-    if frozen and plan.arm.repeats_views and isinstance(feed, PoolFeed):
+    linear_head_alone = plan.settings.mode == "transfer" and plan.info.cbam is None
+    if linear_head_alone and plan.arm.repeats_views and isinstance(feed, PoolFeed):
         return _learn_head(plan, network, feed, held_back, how)
 
     def answers(pixels: Tensor, what: str, track: Track = quiet) -> NDArray[np.float32]:

@@ -17,22 +17,20 @@ from naturalize.errors import InputError
 from naturalize.split.leak_check import check_donors
 from naturalize.split.split import RealSplit
 from naturalize.train.arms import Arm, find_arm
-from naturalize.train.backbones import MIN_INPUT_PX, find_backbone
 from naturalize.train.crop import widened
 from naturalize.train.fit import FitSettings, Keep, Mode
+from naturalize.train.plan_model import Choice, model_info, peak_learning_rate
 from naturalize.train.prepare import Preparation
 from naturalize.train.targets import class_weights, maturation_targets, smoothed_targets
 from naturalize.train.trained_model import ModelInfo
-from naturalize.train.weight_sources import resolve_weights
 
 MAX_BATCH = 4096
 Composites = CompositeSet | OnlineComposites
-TRANSFER_LEARNING_RATE = 1e-2
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Everything that decides a training; ``weights`` is what the user asked for.
+    """Everything that decides a training; ``choice`` is the network as the user asked for it.
 
     ``composites`` are a folder's, or made as training goes.
     """
@@ -41,7 +39,7 @@ class Plan:
     composites: Composites | None
     arm: Arm
     info: ModelInfo
-    weights: str | None
+    choice: Choice
     settings: FitSettings
     batches: Batches
 
@@ -59,22 +57,34 @@ class Plan:
         if isinstance(self.composites, OnlineComposites):
             recipe = self.composites.recipe.model_dump(mode="json")
             online = {"recipe": recipe, "composites_seed": self.composites.seed}
-        return online | {
-            "arm": self.arm.model_dump(),
-            "model": self.info.backbone,
-            "mode": self.settings.mode,
-            "weights": self.info.weights,
-            "steps": self.settings.steps,
-            "batch_size": self.batches.batch_size,
-            "learning_rate": self.settings.learning_rate,
-            "weight_decay": self.settings.weight_decay,
-            "layer_decay": self.settings.layer_decay,
-            "ema": self.settings.ema,
-            "keep": self.settings.keep,
-            "validations": self.settings.validations,
-            "input_px": self.info.input_px,
-            "crop_px": self.info.crop_px,
-        }
+        return (
+            online
+            | {
+                "arm": self.arm.model_dump(),
+                "model": self.info.backbone,
+                "mode": self.settings.mode,
+                "weights": self.info.weights,
+                "steps": self.settings.steps,
+                "batch_size": self.batches.batch_size,
+                "learning_rate": self.settings.learning_rate,
+                "weight_decay": self.settings.weight_decay,
+                "layer_decay": self.settings.layer_decay,
+                "ema": self.settings.ema,
+                "keep": self.settings.keep,
+                "validations": self.settings.validations,
+                "input_px": self.info.input_px,
+                "crop_px": self.info.crop_px,
+            }
+            | self._cbam()
+        )
+
+    def _cbam(self) -> dict[str, object]:
+        """Return how a ``cbam`` merges and weighs maps; nothing of other networks."""
+        cbam = self.info.cbam
+        if cbam is None:
+            return {}
+        names = [one.backbone for one in cbam.branches]
+        return {"branches": names, "merge": cbam.merge, "spatial": cbam.spatial}
 
     @property
     def shown_px(self) -> int:
@@ -116,9 +126,8 @@ def make_plan(
     composites: Artefact | OnlineComposites | None,
     *,
     arm: str,
-    model: str,
+    choice: Choice,
     mode: Mode,
-    weights: str | None,
     budget_images: int,
     batch_size: int,
     learning_rate: float | None,
@@ -126,8 +135,6 @@ def make_plan(
     ema: float,
     keep: Keep,
     validations: int,
-    input_px: int | None,
-    crop_px: int | None,
     seed: int,
 ) -> Plan:
     """Read the tables of ``split`` and ``composites``, and refuse what cannot be trained on.
@@ -135,13 +142,14 @@ def make_plan(
     Arguments as for :func:`~naturalize.train.run.train_run`. No image is opened. Raises
     :class:`~naturalize.errors.LeakError` where the split leaks or a donor is no train image.
     """
-    _check_numbers(mode, budget_images, batch_size, learning_rate, crop_px)
+    _check_numbers(mode, budget_images, batch_size, learning_rate, choice.crop_px)
     chosen = find_arm(arm)
-    info = _model_info(split, model, weights, input_px, crop_px)
+    info = model_info(split, choice)
+    peak = peak_learning_rate(info, head_alone=mode == "transfer")
     settings = FitSettings(
         mode=mode,
         steps=-(-budget_images // batch_size),
-        learning_rate=_learning_rate(model, mode) if learning_rate is None else learning_rate,
+        learning_rate=peak if learning_rate is None else learning_rate,
         seed=seed,
         layer_decay=layer_decay,
         ema=ema,
@@ -150,6 +158,8 @@ def make_plan(
     )
     real = RealSplit.load(split)
     _check_keeping(settings, real)
+    if info.cbam is not None and layer_decay < 1:
+        raise InputError("layer_decay", "1 for cbam", layer_decay)
     synthetic = _composites(real, composites, chosen)
     batches = Batches.of(
         [sample.label for sample in real.train],
@@ -160,13 +170,9 @@ def make_plan(
         seed=seed,
         balanced=chosen.balanced,
     )
-    plan = Plan(real, synthetic, chosen, info, weights, settings, batches)
+    plan = Plan(real, synthetic, chosen, info, choice, settings, batches)
     plan.targets()
     return plan
-
-
-def _learning_rate(model: str, mode: Mode) -> float:
-    return TRANSFER_LEARNING_RATE if mode == "transfer" else find_backbone(model).learning_rate
 
 
 def _check_numbers(
@@ -199,23 +205,6 @@ def _check_keeping(settings: FitSettings, real: RealSplit) -> None:
     if settings.keep == "best" and not (settings.validations and real.val):
         got = "no validations" if real.val else "a split without validation images"
         raise InputError("keep", "last where nothing is validated", f"best with {got}")
-
-
-def _model_info(
-    split: Artefact, model: str, weights: str | None, input_px: int | None, crop_px: int | None
-) -> ModelInfo:
-    row = find_backbone(model)
-    if input_px is not None and input_px < MIN_INPUT_PX:
-        raise InputError("input_px", f"at least {MIN_INPUT_PX}", input_px)
-    return ModelInfo(
-        backbone=model,
-        classes=tuple(split.summary["classes"]),
-        input_px=row.input_px if input_px is None else input_px,
-        crop_px=crop_px,
-        mean=row.mean,
-        std=row.std,
-        weights=resolve_weights(model, row.timm_id, weights).said,
-    )
 
 
 def _composites(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import timm
 import torch
 from accelerate import Accelerator
-from torch import Tensor
+from torch import Tensor, nn
 
 from naturalize.artefact import Artefact, Draft, IfExists, Request, build
 from naturalize.compose.batches import Exposure
@@ -21,14 +22,22 @@ from naturalize.predictions import Predictions
 from naturalize.progress import Track, quiet
 from naturalize.seeds import child_seed
 from naturalize.split.split import Side
-from naturalize.train import backbones
+from naturalize.train.cbam import Merge, Spatial
 from naturalize.train.fit import Fitted, Keep, Mode, Watch, start_accelerator, unwatched
 from naturalize.train.learn import Circumstances, Learned, learn
 from naturalize.train.open_feed import decode, open_feed
 from naturalize.train.pack import Pack
 from naturalize.train.plan import Composites, Plan, make_plan
+from naturalize.train.plan_model import Choice
 from naturalize.train.schedule import one_cycle
-from naturalize.train.trained_model import INFO, WEIGHTS, model_bytes
+from naturalize.train.trained_model import (
+    INFO,
+    WEIGHTS,
+    build_network,
+    join,
+    load_model,
+    model_bytes,
+)
 
 METRICS = "metrics.csv"
 PREDICTIONS: dict[Side, str] = {"val": "val.npz", "test": "test.npz"}
@@ -50,6 +59,9 @@ def train_run(
     model: str = "efficientnet-lite0",
     mode: Mode = "finetune",
     weights: str | None = None,
+    branches: Sequence[Artefact] = (),
+    merge: Merge = "concat",
+    spatial: Spatial = "cbam",
     budget_images: int = BUDGET_IMAGES,
     batch_size: int = 64,
     learning_rate: float | None = None,
@@ -75,7 +87,8 @@ def train_run(
     donors are proven train images before one is read. The budget counts images shown, rounded up to
     whole batches, and is spent whatever the loss does; each arm shows each class equally often.
     With a ``pack`` of the same split and composites, pixels come from it and the image files are
-    not needed. ``weights`` as in
+    not needed. ``model`` ``cbam`` is a head over two networks: those of the runs ``branches``, of
+    the same split, or new ones; see :class:`~naturalize.train.cbam.Cbam`. ``weights`` as in
     :func:`~naturalize.train.weight_sources.resolve_weights`; ``learning_rate``, ``input_px`` None:
     those of the mode and the backbone; ``crop_px`` as in
     :func:`~naturalize.train.pixels.fit_square`; ``device`` as in
@@ -93,9 +106,8 @@ def train_run(
         split,
         composites,
         arm=arm,
-        model=model,
+        choice=Choice(model, weights, input_px, crop_px, tuple(branches), merge, spatial),
         mode=mode,
-        weights=weights,
         budget_images=budget_images,
         batch_size=batch_size,
         learning_rate=learning_rate,
@@ -103,13 +115,12 @@ def train_run(
         ema=ema,
         keep=keep,
         validations=validations,
-        input_px=input_px,
-        crop_px=crop_px,
         seed=seed,
     )
     if workers < 1:
         raise InputError("workers", "at least 1", workers)
     inputs = _inputs(split, composites, pack)
+    inputs |= {f"branch-{number}": run for number, run in enumerate(branches)}
     packed = None
     if pack is not None:
         packed = Pack.load(pack, split, inputs.get("composites"), crop_px)
@@ -145,13 +156,7 @@ def _write(draft: Draft, plan: Plan, pack: Pack | None, workers: int, how: Circu
     device, track = how.accelerator.device, how.track
     if how.accelerator.num_processes > 1:
         raise InputError("processes", "one to write a run", how.accelerator.num_processes)
-    network = backbones.build(
-        plan.info.backbone,
-        n_classes=len(plan.info.classes),
-        input_px=plan.info.input_px,
-        weights=plan.weights,
-        seed=child_seed(plan.settings.seed, "weights"),
-    )
+    network = _network(plan)
     log.info("%s starts from weights: %s", plan.info.backbone, plan.info.weights)
     feed = open_feed(plan, pack, device=device, workers=workers, track=track)
     held_back: dict[Side, Tensor] = {side: decode(plan, pack, side, track) for side in PREDICTIONS}
@@ -162,6 +167,14 @@ def _write(draft: Draft, plan: Plan, pack: Pack | None, workers: int, how: Circu
     draft.write(METRICS, _metrics(plan, learned.fitted))
     _write_predictions(draft, plan, learned)
     shutil.rmtree(how.scratch)
+
+
+def _network(plan: Plan) -> nn.Module:
+    """Build the network with the weights it starts from."""
+    seed = child_seed(plan.settings.seed, "weights")
+    if plan.choice.branches:
+        return join([load_model(run)[0] for run in plan.choice.branches], plan.info, seed=seed)
+    return build_network(plan.info, weights=plan.choice.weights, seed=seed)
 
 
 def _metrics(plan: Plan, fitted: Fitted) -> str:
