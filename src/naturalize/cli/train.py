@@ -24,8 +24,11 @@ def train(
     arm: Annotated[
         str | None,
         typer.Option(
-            help="Settings (below) joined by +; by default naturalize where composites are given, "
-            "else flips."
+            help="Settings joined by +: none, flips (and quarter turns), crops, stain (and light), "
+            "randaugment, strong (all four), mixup, cutmix, balanced (each class equally often), "
+            "class-weights, hard-labels (no smoothing), maturation (smoothing between neighbours "
+            "on PMY-MY-MMY-BNE-SNE), naturalize (flips, half of the images composites).",
+            show_default="naturalize where composites are given, else flips",
         ),
     ] = None,
     composites: Annotated[
@@ -44,7 +47,12 @@ def train(
         Path | None, typer.Option(help="Folder written by pack; images are read from it.")
     ] = None,
     model: Annotated[
-        str, typer.Option(help="A backbone (below), or timm:NAME.")
+        str,
+        typer.Option(
+            help="efficientnet-lite0, efficientnetv2-b0, densenet-121, densenet-169, densenet-201, "
+            "convnext-base, vgg-19, vit-b16, custom-cnn; timm:NAME for any other of timm; cbam for "
+            "a head over two of them (efficientnetv2-b0 and densenet-169, or two runs)."
+        ),
     ] = "efficientnet-lite0",
     mode: Annotated[
         Literal["finetune", "transfer"], typer.Option(help="All layers, or a new head only.")
@@ -98,15 +106,6 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train on the train side of a split and predict its real validation and test images.
-
-    Models: efficientnet-lite0, efficientnetv2-b0, densenet-121, densenet-169, densenet-201,
-    convnext-base, vgg-19, vit-b16, custom-cnn, and any network of timm as timm:NAME; cbam is a
-    head over two of them (efficientnetv2-b0 and densenet-169, or two runs).
-
-    Settings of an arm: none, flips (and quarter turns), crops, stain (and light), randaugment,
-    strong (all four), mixup, cutmix, balanced (each class equally often), class-weights,
-    hard-labels (no smoothing), maturation (smoothing between neighbours on PMY-MY-MMY-BNE-SNE),
-    naturalize (flips, and composites for half of the images).
 
     Example: naturalize train out/split --composites out/composites -o out/run
 
