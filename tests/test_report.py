@@ -139,3 +139,17 @@ def test_arms_of_unlike_numbers_of_seeds_have_no_average(
 ) -> None:
     with pytest.raises(InputError, match="same number of seeds"):
         make_report(runs[:3], tmp_path / "report", average="equal")
+
+
+def test_curves_show_loss_and_validation_and_say_which_weights_count(
+    runs: list[Artefact], report: Artefact, split: Artefact, tmp_path: Path
+) -> None:
+    words = " ".join(Text((report.path / PAGE).read_text()).words)
+    assert "the last weights count in every arm" in words
+    assert "Macro F1 on validation images while training" in words
+    best = train_run(split, tmp_path / "best", arm="flips+balanced", keep="best", **SMALL)  # type: ignore[arg-type]
+    made = make_report([runs[0], best], tmp_path / "report", resamples=50)
+    words = " ".join(Text((made.path / PAGE).read_text()).words)
+    assert "in “flips+balanced” the weights that did best on validation images count" in words
+    assert "equally often" in words
+    assert "and each class equally often" not in words

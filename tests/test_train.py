@@ -20,6 +20,7 @@ from naturalize.errors import ImageError, InputError, LeakError, NaturalizeError
 from naturalize.images import encode_jpeg
 from naturalize.predictions import Predictions
 from naturalize.train.augment import draw_orientations, orient
+from naturalize.train.custom_cnn import CustomCNN
 from naturalize.train.pixels import fit_square, load_pixels, normalise
 from naturalize.train.predict import predict
 from naturalize.train.run import train_run
@@ -177,6 +178,37 @@ class TestRun:
             train_run(
                 split, split.path.parent / "run", learning_rate=1e25, budget_images=40, **TINY
             )
+
+
+class TestMemory:
+    @pytest.mark.parametrize(
+        "error",
+        [
+            torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB."),
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate"),
+            MemoryError("Unable to allocate 3. GiB"),
+        ],
+    )
+    def test_a_shortage_says_what_to_change_and_leaves_nothing(
+        self, split: Artefact, monkeypatch: pytest.MonkeyPatch, error: Exception
+    ) -> None:
+        def forward(self: CustomCNN, images: torch.Tensor) -> torch.Tensor:
+            raise error
+
+        monkeypatch.setattr(CustomCNN, "forward", forward)
+        with pytest.raises(NaturalizeError, match=r"batch_size \(now 8\) or input_px \(now 32\)"):
+            train_run(split, split.path.parent / "run", **TINY)
+        assert not list(split.path.parent.glob("*run*"))
+
+    def test_other_errors_stay_what_they_are(
+        self, split: Artefact, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def forward(self: CustomCNN, images: torch.Tensor) -> torch.Tensor:
+            raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+        monkeypatch.setattr(CustomCNN, "forward", forward)
+        with pytest.raises(RuntimeError, match="mat1"):
+            train_run(split, split.path.parent / "run", **TINY)
 
 
 class TestResume:

@@ -10,9 +10,9 @@ from rich.table import Table
 
 from naturalize.artefact import Artefact
 from naturalize.cli.compose import warn_if_told
+from naturalize.cli.live_table import LiveTable
 from naturalize.cli.options import AsJson, Out, Overwrite, Resume, Seed, Workers, if_exists, tell
 from naturalize.errors import InputError
-from naturalize.progress import bar
 
 if TYPE_CHECKING:
     from naturalize.compose.online import OnlineComposites
@@ -124,6 +124,7 @@ def train(
     from naturalize.train.run import train_run
 
     mixed = _composites(composites, bank, recipe, seed)
+    shown = LiveTable(batch)
     made = train_run(
         open_artefact(split, "split"),
         out,
@@ -150,7 +151,8 @@ def train(
         device=device,
         workers=workers,
         if_exists=if_exists(resume, overwrite),
-        track=bar,
+        watch=shown.watch,
+        track=shown.track,
     )
     if isinstance(mixed, OnlineComposites):
         warn_if_told(mixed.recipe)

@@ -69,7 +69,8 @@ class Batches:
         """
         empty = sorted(set(classes) - set(real))
         if empty:
-            raise InputError("split", "train images of every class", f"none of {', '.join(empty)}")
+            allowed = "train images of every class (add some, or leave the class out)"
+            raise InputError("split", allowed, f"none of {', '.join(empty)}")
         return cls(
             _class_indices(real, classes),
             _class_indices(composites, classes),

@@ -21,7 +21,8 @@ from naturalize.report.data_sections import (
     versions_section,
 )
 from naturalize.report.lineage import Lineage, arm_names, trace
-from naturalize.report.score_sections import classes_section, curves_section, result_section
+from naturalize.report.score_sections import classes_section, result_section
+from naturalize.report.training_section import training_section
 from naturalize.seeds import child
 from naturalize.split.split import RealSplit
 
@@ -124,7 +125,7 @@ def _page(report: EvaluationReport, lineage: Lineage, split: RealSplit) -> str:
         segmentation_section(lineage, split),
         composites_section(lineage, split),
         classes_section(report),
-        curves_section(arms),
+        training_section(arms),
         versions_section(lineage),
     ]
     phantom = lineage.dataset.summary.get("layout") == "phantom"

@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from naturalize.artefact import Artefact
-from naturalize.datasets.manifest import read_table
 from naturalize.evaluate.bootstrap import Interval
 from naturalize.evaluate.evaluation import Comparison, EvaluationReport
-from naturalize.page.block import Block, Callout, KeyFigure, KeyFigures, Prose
+from naturalize.page.block import Block, Callout, KeyFigure, KeyFigures
 from naturalize.page.confusion_figure import confusion_figure
 from naturalize.page.figure import Figure
 from naturalize.page.interval_plot import interval_plot
-from naturalize.page.line_plot import lines
 from naturalize.page.page import Section
 from naturalize.page.table import Cell, Table
 
@@ -35,7 +33,6 @@ ARM_MEANINGS = {
     "average": "the runs asked together, the mean of their probabilities",
     "naturalize online": "half of the images composites too, each new",
 }
-EVALUATION_POINTS = 40
 
 
 def verdict(comparison: Comparison) -> str:
@@ -190,28 +187,6 @@ def classes_section(report: EvaluationReport) -> Section:
             )
         )
     return Section("Class by class", tuple(tables))
-
-
-def curves_section(arms: Mapping[str, Sequence[Artefact]]) -> Section:
-    """Show the training loss of the first seed of each arm."""
-    series = {name: _curve(runs[0]) for name, runs in arms.items()}
-    drawn = lines(series, "images seen", "training loss", title="Training loss of each arm")
-    words = (
-        "The schedule was fixed beforehand and the last weights count in every arm: nothing was "
-        "chosen on the test images."
-    )
-    return Section("How training went", (Prose(words), Figure(drawn, "Mean loss over a window.")))
-
-
-def _curve(run: Artefact) -> list[tuple[float, float]]:
-    rows = read_table(run.path / "metrics.csv")
-    seen = np.array([float(row["images"]) for row in rows])
-    loss = np.array([float(row["loss"]) for row in rows])
-    parts = min(EVALUATION_POINTS, len(rows))
-    return [
-        (float(s.mean()), float(part.mean()))
-        for s, part in zip(np.array_split(seen, parts), np.array_split(loss, parts), strict=True)
-    ]
 
 
 def _said(interval: Interval, *, signed: bool = False) -> str:

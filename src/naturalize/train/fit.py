@@ -127,10 +127,10 @@ def fit(
         for step, lesson in zip(track(left, len(left), "training"), lessons, strict=True):
             torch.manual_seed(child_seed(settings.seed, "step", step, accelerator.process_index))
             _learn(wrapped, lesson, settings, state, accelerator)
-            _validate(state, settings, validation)
+            validated = _validate(state, settings, validation)
             state.seconds = clock.seconds()
             is_due = clock.is_due(state.step, checkpoint_every) or state.step == settings.steps
-            if is_due or step % CHECK_EVERY == 0:
+            if is_due or validated or step % CHECK_EVERY == 0:
                 watch(_told(state, settings))
             if is_due and accelerator.is_main_process:
                 save_checkpoint(checkpoint, state)
@@ -205,16 +205,17 @@ def _learn(
     state.step += 1
 
 
-def _validate(state: TrainingState, settings: FitSettings, validation: Validation | None) -> None:
-    """Score the weights that would count now, where that is due, and keep them if they are best."""
+def _validate(state: TrainingState, settings: FitSettings, validation: Validation | None) -> bool:
+    """Score the weights that would count now and keep the best; say whether that was due."""
     if validation is None or not settings.is_validated(state.step):
-        return
+        return False
     with ema.lent(state.model, state.average):
         found = validation(state.model, state.step)
         best = max((one.macro_f1 for one in state.validated), default=-1.0)
         if settings.keep == "best" and found.macro_f1 > best:
             state.best = ema.copied(state.model)
     state.validated.append(found)
+    return True
 
 
 def _told(state: TrainingState, settings: FitSettings) -> Told:

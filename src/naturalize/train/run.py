@@ -25,6 +25,7 @@ from naturalize.split.split import Side
 from naturalize.train.cbam import Merge, Spatial
 from naturalize.train.fit import Fitted, Keep, Mode, Watch, start_accelerator, unwatched
 from naturalize.train.learn import Circumstances, Learned, learn
+from naturalize.train.memory import shortage_told
 from naturalize.train.open_feed import decode, open_feed
 from naturalize.train.pack import Pack
 from naturalize.train.plan import Composites, Plan, make_plan
@@ -134,7 +135,9 @@ def train_run(
             watch=watch,
             track=track,
         )
-        _write(draft, plan, packed, workers, how)
+        size, side = plan.batches.batch_size, plan.info.input_px
+        with shortage_told(batch_size=size, input_px=side, device=str(how.accelerator.device)):
+            _write(draft, plan, packed, workers, how)
 
     request = Request("run", plan.parameters(), inputs, seed)
     return build(out, request, write, if_exists=if_exists)
