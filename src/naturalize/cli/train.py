@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -117,6 +118,8 @@ def train(
     A new head alone, the next one in seconds: naturalize train out/split --mode transfer
     --model densenet-169 --features out/features -o out/run
 
+    On two GPUs: torchrun --nproc_per_node 2 -m naturalize train out/split -o out/run
+
     No folder: naturalize train out/split --bank out/bank --recipe naturalize -o out/run
     """
     from naturalize.artefact import open_artefact
@@ -154,6 +157,8 @@ def train(
         watch=shown.watch,
         track=shown.track,
     )
+    if os.environ.get("RANK", "0") != "0":
+        return
     if isinstance(mixed, OnlineComposites):
         warn_if_told(mixed.recipe)
     table = Table(title="run", title_justify="left", show_header=False)

@@ -19,6 +19,11 @@ Lesson = tuple[Tensor, Tensor]
 class Examples(Protocol):
     """Gives the lessons of a training; the same ones whenever it is asked."""
 
+    @property
+    def batch_size(self) -> int:
+        """The number of slots of a step, those of all processes together."""
+        ...
+
     def steps(self, first: int, stop: int, share: slice) -> Iterator[Lesson]:
         """Yield what steps ``first`` to ``stop`` - 1 teach: of each batch the slots ``share``."""
         ...
@@ -30,6 +35,11 @@ class ImageExamples:
 
     feed: Feed
     preparation: Preparation
+
+    @property
+    def batch_size(self) -> int:
+        """The number of slots of a step, those of all processes together."""
+        return self.feed.batches.batch_size
 
     def steps(self, first: int, stop: int, share: slice) -> Iterator[Lesson]:
         """Yield what steps ``first`` to ``stop`` - 1 teach: of each batch the slots ``share``."""
@@ -48,6 +58,11 @@ class FeatureExamples:
     features: Tensor
     rows: Tensor
     targets: Tensor
+
+    @property
+    def batch_size(self) -> int:
+        """The number of slots of a step, those of all processes together."""
+        return self.rows.shape[1]
 
     def steps(self, first: int, stop: int, share: slice) -> Iterator[Lesson]:
         """Yield what steps ``first`` to ``stop`` - 1 teach: of each batch the slots ``share``."""

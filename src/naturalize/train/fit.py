@@ -24,6 +24,7 @@ from naturalize.train.cbam import Cbam
 from naturalize.train.checkpoint import TrainingState, load_checkpoint, save_checkpoint
 from naturalize.train.examples import Examples
 from naturalize.train.parameter_groups import parameter_groups, set_learning_rate
+from naturalize.train.processes import check_shares
 from naturalize.train.schedule import one_cycle
 from naturalize.train.validation import Validated, Validation
 from naturalize.train.weights import classifier
@@ -109,8 +110,10 @@ def fit(
     Begins at ``checkpoint`` where that file exists, and writes it every ``checkpoint_every`` steps
     (None: every 30 seconds) and at the end. Every step draws from its own seed, so on one machine's
     CPU an interrupted training ends with the same bits as another. :class:`NaturalizeError` where
-    the loss is no longer a number. With several processes each takes its share of every batch.
+    the loss is no longer a number. With several processes each takes its share of every batch, and
+    their mean gradient is that of the whole batch (batch normalisation counts each share alone).
     """
+    check_shares(accelerator, examples.batch_size)
     model.to(memory_format=torch.channels_last)
     _set_mode(model, settings.mode)
     groups = parameter_groups(
@@ -199,7 +202,7 @@ def _learn(
     accelerator.backward(loss)
     state.optimizer.step()
     state.optimizer.zero_grad()
-    state.losses[state.step] = loss.detach()
+    state.losses[state.step] = accelerator.reduce(loss.detach(), "mean")
     if state.average:
         ema.update(state.average, state.model, decay=settings.ema, step=state.step)
     state.step += 1

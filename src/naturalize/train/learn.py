@@ -37,7 +37,7 @@ class Circumstances:
     """
 
     accelerator: Accelerator
-    scratch: Path
+    scratch: Path = Path()
     checkpoint_every: int | None = None
     features: Path | None = None
     watch: Watch = unwatched
@@ -61,6 +61,7 @@ def learn(
 ) -> Learned:
     """Train ``network`` in place on ``feed``; predict ``held_back``, uint8 (N, 3, S, S) a side.
 
+    Of several processes the first alone validates and predicts.
     A head over a frozen base learns from features where the same few pixels are shown again and
     again: images as they are, or turned.
     """
@@ -74,8 +75,10 @@ def learn(
         return predict(network, pixels, mean=info.mean, std=info.std, what=what, track=track)
 
     examples = ImageExamples(feed, plan.preparation(how.accelerator.device))
-    validation = _validation(plan, lambda _: answers(held_back["val"], "validating"))
+    validation = _validation(plan, how, lambda _: answers(held_back["val"], "validating"))
     fitted = _fit(network, examples, plan.settings, validation, how)
+    if not how.accelerator.is_main_process:
+        return Learned(fitted, {})
     found = {side: answers(p, f"predicting {side}", how.track) for side, p in held_back.items()}
     return Learned(fitted, found)
 
@@ -105,7 +108,7 @@ def _learn_head(
             logits: Tensor = model(held[side])
         return logits.float().softmax(dim=1).cpu().numpy()
 
-    validation = _validation(plan, lambda model: answers(model, "val"))
+    validation = _validation(plan, how, lambda model: answers(model, "val"))
     # All that is given to learn here is a head.
     settings = replace(plan.settings, mode="finetune")
     fitted = _fit(head, examples, settings, validation, how)
@@ -134,11 +137,12 @@ def _feature_examples(
 
 
 def _validation(
-    plan: Plan, probabilities: Callable[[nn.Module], NDArray[np.float32]]
+    plan: Plan, how: Circumstances, probabilities: Callable[[nn.Module], NDArray[np.float32]]
 ) -> Validation | None:
+    """Return how the first process validates; none where there is nothing to validate on."""
     classes = plan.info.classes
     labels = [classes.index(sample.label) for sample in plan.split.val]
-    if not labels:
+    if not labels or not how.accelerator.is_main_process:
         return None
     return Validation(probabilities, np.array(labels, np.int64), len(classes))
 
