@@ -12,7 +12,7 @@ from naturalize.artefact import Artefact
 from naturalize.errors import InputError
 from naturalize.evaluate.evaluation import EvaluationReport
 from naturalize.predictions import Predictions
-from naturalize.report.lineage import trace
+from naturalize.report.lineage import arm_names, trace
 from naturalize.report.make_report import EVALUATION, PAGE, make_report
 from naturalize.split.make_split import make_split
 from naturalize.split.split import RealSplit
@@ -153,3 +153,15 @@ def test_curves_show_loss_and_validation_and_say_which_weights_count(
     assert "in “flips+balanced” the weights that did best on validation images count" in words
     assert "equally often" in words
     assert "and each class equally often" not in words
+
+
+def test_runs_that_differ_in_a_setting_are_no_seeds_of_one_arm(
+    runs: list[Artefact], split: Artefact, tmp_path: Path
+) -> None:
+    mean = train_run(split, tmp_path / "mean", arm="none", ema=0.9, **SMALL)  # type: ignore[arg-type]
+    found = arm_names([runs[0], runs[1], mean, runs[2]])
+    assert {name: len(group) for name, group in found.items()} == {
+        "none, ema 0.0": 2,
+        "none, ema 0.9": 1,
+        "flips": 1,
+    }

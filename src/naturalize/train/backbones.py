@@ -159,7 +159,7 @@ def _from_timm(
         model: nn.Module = timm.create_model(
             str(row.timm_id), num_classes=n_classes, drop_rate=drop, **given
         )
-        with torch.inference_mode():
+        with torch.no_grad():
             model.eval()(torch.zeros(1, 3, side, side))
     except (AssertionError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

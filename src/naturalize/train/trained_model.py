@@ -74,7 +74,7 @@ def join(branches: Sequence[nn.Module], info: ModelInfo, *, seed: int) -> nn.Mod
                 merge=info.cbam.merge,
                 spatial=info.cbam.spatial,
             )
-            with torch.inference_mode():
+            with torch.no_grad():
                 model.eval()(torch.zeros(1, 3, info.input_px, info.input_px))
         except (AttributeError, RuntimeError, TypeError) as error:
             names = " and ".join(one.backbone for one in info.cbam.branches)
