@@ -22,9 +22,10 @@ from naturalize.train.backbones import BACKBONES, find_backbone
 from naturalize.train.custom_cnn import CustomCNN
 from naturalize.train.examples import ImageExamples
 from naturalize.train.feed import PoolFeed
-from naturalize.train.fit import FitSettings, fit, start_accelerator
+from naturalize.train.fit import FitSettings, fit
 from naturalize.train.predict import predict
 from naturalize.train.prepare import Preparation
+from naturalize.train.processes import start_accelerator
 from naturalize.train.targets import smoothed_targets
 
 HALF = (0.5, 0.5, 0.5)

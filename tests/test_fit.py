@@ -23,9 +23,10 @@ from naturalize.train.custom_cnn import CustomCNN
 from naturalize.train.examples import FeatureExamples, ImageExamples
 from naturalize.train.features import FrozenBase
 from naturalize.train.feed import PoolFeed
-from naturalize.train.fit import FitSettings, Fitted, fit, start_accelerator
+from naturalize.train.fit import FitSettings, Fitted, fit
 from naturalize.train.parameter_groups import parameter_groups
 from naturalize.train.prepare import Preparation
+from naturalize.train.processes import start_accelerator
 from naturalize.train.run import train_run
 from naturalize.train.targets import smoothed_targets
 from naturalize.train.validation import Validated, Validation, macro_f1

@@ -10,13 +10,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import timm
+import torch
 from safetensors.torch import load_file
 
 from naturalize.artefact import open_artefact
 from naturalize.datasets.manifest import read_table
 from naturalize.errors import InputError
 from naturalize.predictions import Predictions
-from naturalize.train.processes import check_shares
+from naturalize.train.depthwise import depthwise_in_fp32
+from naturalize.train.processes import check_shares, start_accelerator
 from naturalize.train.run import train_run
 from test_train import TINY, KillAfter, Killed, make_split
 
@@ -63,6 +66,64 @@ def test_two_processes_equal_one_with_their_batch(tmp_path: Path) -> None:
         assert np.allclose(*told, atol=TOLERANCE)
         tests = [Predictions.load(run.path / "test.npz").probabilities for run in (one, two)]
         assert np.allclose(*tests, atol=TOLERANCE)
+
+
+BF16 = """
+from pathlib import Path
+from test_train import TINY, Killed, KillAfter
+from naturalize.artefact import open_artefact
+from naturalize.train.run import train_run
+home = Path({home!r})
+split = open_artefact(home / "split")
+asked = TINY | dict(model="efficientnet-lite0", weights="random", budget_images=48)
+asked |= dict(precision="bf16", checkpoint_every=1)
+whole = train_run(split, home / "whole", **asked)
+try:
+    train_run(split, home / "cut", track=KillAfter(2), **asked)
+except Killed:
+    pass
+resumed = train_run(split, home / "cut", if_exists="resume", **asked)
+assert resumed.id == whole.id
+assert whole.summary["precision"] == "bf16"
+"""
+
+
+def test_bfloat16_on_a_cpu_killed_and_resumed_equals_uninterrupted(tmp_path: Path) -> None:
+    make_split(tmp_path)
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", BF16.format(home=str(tmp_path))],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": path},
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_depthwise_convolutions_stay_in_float32_for_a_while() -> None:
+    model = timm.create_model("tf_efficientnet_lite0", num_classes=2).eval()
+    seen: dict[bool, set[torch.dtype]] = {True: set(), False: set()}
+    for module in model.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_hook(
+                lambda m, given, out: seen[m.groups == m.in_channels].add(out.dtype)
+            )
+    images = torch.zeros(1, 3, 32, 32)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        with depthwise_in_fp32(model):
+            model(images)
+        assert seen == {True: {torch.float32}, False: {torch.bfloat16}}
+        model(images)
+    assert torch.bfloat16 in seen[True]
+
+
+def test_a_process_keeps_its_precision() -> None:
+    start_accelerator("cpu")
+    with pytest.raises(InputError, match="what this process trained with"):
+        start_accelerator("cpu", "bf16")
+    with pytest.raises(InputError, match="fp32 or bf16"):
+        start_accelerator("cpu", "fp8")  # type: ignore[arg-type]
 
 
 def test_a_batch_that_cannot_be_dealt_out_evenly_is_refused() -> None:

@@ -102,6 +102,10 @@ def train(
     ] = 256,
     seed: Seed = 0,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; found out if not said.")] = None,
+    precision: Annotated[
+        Literal["fp32", "bf16"] | None,
+        typer.Option(help="By default fp32 on a CPU, bf16 on a GPU."),
+    ] = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -147,6 +151,7 @@ def train(
         ema=ema,
         keep=keep,
         validations=validations,
+        precision=precision,
         features=features,
         input_px=px,
         crop_px=crop or None,

@@ -16,6 +16,7 @@ SETTINGS: dict[str, object] = {
     "layer_decay": 1.0,
     "ema": 0.0,
     "keep": "last",
+    "precision": None,
     "input_px": None,
     "crop_px": None,
     "merge": None,

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import AdamW
 
-from naturalize.errors import InputError, NaturalizeError
+from naturalize.errors import NaturalizeError
 from naturalize.progress import Track, quiet
 from naturalize.seeds import child_seed
 from naturalize.train import ema
@@ -24,7 +24,7 @@ from naturalize.train.cbam import Cbam
 from naturalize.train.checkpoint import TrainingState, load_checkpoint, save_checkpoint
 from naturalize.train.examples import Examples
 from naturalize.train.parameter_groups import parameter_groups, set_learning_rate
-from naturalize.train.processes import check_shares
+from naturalize.train.processes import Precision, check_shares, precise
 from naturalize.train.schedule import one_cycle
 from naturalize.train.validation import Validated, Validation
 from naturalize.train.weights import classifier
@@ -43,6 +43,7 @@ class FitSettings:
     is the peak of the cycle; ``layer_decay`` below 1 slows lower layers down; ``ema`` above 0 keeps
     a running mean of the weights with that decay. The ``last`` weights count (their mean where one
     is kept), or those that validated ``best`` at one of ``validations`` evenly spaced steps.
+    ``precision`` as in :func:`~naturalize.train.processes.start_accelerator`.
     """
 
     mode: Mode
@@ -54,6 +55,7 @@ class FitSettings:
     ema: float = 0.0
     keep: Keep = "last"
     validations: int = 0
+    precision: Precision | None = None
 
     def is_validated(self, step: int) -> bool:
         """Whether the weights are validated after ``step`` steps; always after the last."""
@@ -124,7 +126,7 @@ def fit(
     state.average = ema.copied(model) if settings.ema else {}
     load_checkpoint(checkpoint, state)
     clock = _Clock(state.seconds)
-    with torch.random.fork_rng(devices=_cuda(accelerator.device)):
+    with torch.random.fork_rng(devices=_cuda(accelerator.device)), precise(model, accelerator):
         left = range(state.step, settings.steps)
         lessons = examples.steps(state.step, settings.steps, _share(accelerator))
         for step, lesson in zip(track(left, len(left), "training"), lessons, strict=True):
@@ -140,23 +142,6 @@ def fit(
                 clock.restart()
     accelerator.unwrap_model(wrapped, keep_fp32_wrapper=False)
     return _finished(state, settings)
-
-
-def start_accelerator(device: str | None = None) -> Accelerator:
-    """Return what places a training: float32 on a CPU, bfloat16 autocast on a CUDA device.
-
-    ``device`` is ``"cpu"``, ``"cuda"`` or None for the best one there is. A process keeps the
-    device it first trained on.
-    """
-    if device not in (None, "cpu", "cuda"):
-        raise InputError("device", "cpu or cuda", device)
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("device", "cpu, as torch finds no CUDA device", device)
-    on_cpu = device == "cpu" or not torch.cuda.is_available()
-    try:
-        return Accelerator(cpu=on_cpu, mixed_precision="no" if on_cpu else "bf16")
-    except ValueError as error:
-        raise InputError("device", "the one this process first trained on", device) from error
 
 
 class _Clock:

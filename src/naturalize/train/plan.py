@@ -21,6 +21,7 @@ from naturalize.train.crop import widened
 from naturalize.train.fit import FitSettings, Keep, Mode
 from naturalize.train.plan_model import Choice, model_info, peak_learning_rate
 from naturalize.train.prepare import Preparation
+from naturalize.train.processes import Precision
 from naturalize.train.targets import class_weights, maturation_targets, smoothed_targets
 from naturalize.train.trained_model import ModelInfo
 
@@ -72,6 +73,7 @@ class Plan:
                 "ema": self.settings.ema,
                 "keep": self.settings.keep,
                 "validations": self.settings.validations,
+                "precision": self.settings.precision,
                 "input_px": self.info.input_px,
                 "crop_px": self.info.crop_px,
             }
@@ -135,6 +137,7 @@ def make_plan(
     ema: float,
     keep: Keep,
     validations: int,
+    precision: Precision | None,
     seed: int,
 ) -> Plan:
     """Read the tables of ``split`` and ``composites``, and refuse what cannot be trained on.
@@ -155,6 +158,7 @@ def make_plan(
         ema=ema,
         keep=keep,
         validations=validations,
+        precision=precision,
     )
     real = RealSplit.load(split)
     _check_keeping(settings, real)

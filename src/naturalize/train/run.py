@@ -17,14 +17,14 @@ from naturalize.progress import Track, quiet
 from naturalize.seeds import child_seed
 from naturalize.split.split import Side
 from naturalize.train.cbam import Merge, Spatial
-from naturalize.train.fit import Keep, Mode, Watch, start_accelerator, unwatched
+from naturalize.train.fit import Keep, Mode, Watch, unwatched
 from naturalize.train.learn import Circumstances, Learned, learn
 from naturalize.train.memory import shortage_told
 from naturalize.train.open_feed import decode, open_feed
 from naturalize.train.pack import Pack
 from naturalize.train.plan import Plan, make_plan
 from naturalize.train.plan_model import Choice
-from naturalize.train.processes import told_by_first
+from naturalize.train.processes import Precision, start_accelerator, told_by_first
 from naturalize.train.run_files import PREDICTIONS, write_run
 from naturalize.train.trained_model import build_network, join, load_model
 
@@ -64,6 +64,7 @@ def train_run(
     ema: float = 0.0,
     keep: Keep = "last",
     validations: int = VALIDATIONS,
+    precision: Precision | None = None,
     input_px: int | None = None,
     crop_px: int | None = 256,
     seed: int = 0,
@@ -87,8 +88,8 @@ def train_run(
     :func:`~naturalize.train.weight_sources.resolve_weights`; ``learning_rate``, ``input_px`` None:
     those of the mode and the backbone; ``crop_px`` as in
     :func:`~naturalize.train.pixels.fit_square`; ``device`` as in
-    :func:`~naturalize.train.fit.start_accelerator`; ``checkpoint_every`` steps, None: 30 seconds.
-    ``layer_decay``, ``ema``, ``keep`` and ``validations`` as in
+    :func:`~naturalize.train.processes.start_accelerator`; ``checkpoint_every`` steps, None: 30
+    seconds. ``layer_decay``, ``ema``, ``keep``, ``validations``, ``precision`` as in
     :class:`~naturalize.train.fit.FitSettings`; ``features`` is a folder where a ``transfer`` keeps
     what the frozen base sees, for the next head; ``watch`` hears how training goes. Started by
     torchrun, each process takes its share of every batch and the first one writes.
@@ -111,6 +112,7 @@ def train_run(
         ema=ema,
         keep=keep,
         validations=validations,
+        precision=precision,
         seed=seed,
     )
     if workers < 1:
@@ -121,7 +123,7 @@ def train_run(
     if pack is not None:
         packed = Pack.load(pack, split, inputs.get("composites"), crop_px)
     how = Circumstances(
-        start_accelerator(device),
+        start_accelerator(device, precision),
         checkpoint_every=checkpoint_every,
         features=features,
         watch=watch,
@@ -143,21 +145,21 @@ def _lead(
         nonlocal begun
         begun = True
         scratch = draft.path / _SCRATCH
-        told_by_first(how.accelerator, str(scratch))
+        told_by_first(str(scratch))
         network, learned = _carry_out(work, replace(how, scratch=scratch))
         write_run(draft, work.plan, network, learned, how.accelerator)
         shutil.rmtree(scratch)
 
     made = build(out, request, write, if_exists=if_exists)
     if not begun:
-        told_by_first(how.accelerator, None)
+        told_by_first(None)
     how.accelerator.wait_for_everyone()
     return made
 
 
 def _follow(out: Path, work: Work, how: Circumstances) -> Artefact:
     """Take part in a training that another process writes; open what it wrote."""
-    scratch = told_by_first(how.accelerator, None)
+    scratch = told_by_first(None)
     if scratch is not None:
         _carry_out(work, replace(how, scratch=Path(scratch)))
     how.accelerator.wait_for_everyone()
