@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from naturalize.artefact import Artefact, open_artefact
+from naturalize.cli.allocator import SETTINGS, keep_buffers
 from tests_images import jpeg, write_tree
 
 GOOD = {f"{label}/{i}.jpg": jpeg(i + 50 * ord(label)) for label in "ab" for i in range(4)}
@@ -197,3 +198,22 @@ def test_training_without_torch_says_what_to_install(split: Artefact, tmp_path: 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "pip install 'naturalize[train]'" in done.stderr
+
+
+def test_training_starts_with_buffers_kept_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started: list[dict[str, str]] = []
+    monkeypatch.setattr(os, "execve", lambda file, words, env: started.append(dict(env)))
+    monkeypatch.setattr("platform.libc_ver", lambda: ("glibc", "2.36"))
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    keep_buffers()
+    assert len(started) == 1
+    assert started[0].items() >= SETTINGS.items()
+    monkeypatch.setenv("MALLOC_TOP_PAD_", "0")
+    keep_buffers()
+    monkeypatch.delenv("MALLOC_TOP_PAD_")
+    monkeypatch.setattr("platform.libc_ver", lambda: ("", ""))
+    keep_buffers()
+    assert len(started) == 1

@@ -275,6 +275,20 @@ class TestRun:
         with pytest.raises(InputError, match="trained with --bank"):
             mix_of(plain)
 
+    def test_settings_of_real_images_combine_with_it(
+        self, split: Artefact, online: OnlineComposites, tmp_path: Path
+    ) -> None:
+        asked = {**ONLINE, "arm": "naturalize+balanced+crops", "composites": online}
+        run = train_run(split, tmp_path / "run", **asked)
+        mix = mix_of(run)
+        shown = [mix.at(position) for position in range(SMALL["budget_images"])]
+        seen = run.summary["synthetic_seen"]
+        made = [one.label for one in shown if not one.is_real]
+        assert {label: made.count(label) for label in seen} == seen
+        counts = [sum(one.label == label for one in shown) for label in seen]
+        assert max(counts) - min(counts) <= 1
+        assert list(arm_names([run])) == ["naturalize+balanced+crops online"]
+
     def test_reports_tell_it_from_composites_of_a_folder(
         self, run: Artefact, split: Artefact, composites: Artefact, bank: Artefact, tmp_path: Path
     ) -> None:

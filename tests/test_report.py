@@ -5,14 +5,17 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from naturalize.artefact import Artefact
 from naturalize.errors import InputError
 from naturalize.evaluate.evaluation import EvaluationReport
-from naturalize.report.lineage import trace
+from naturalize.predictions import Predictions
+from naturalize.report.lineage import arm_names, trace
 from naturalize.report.make_report import EVALUATION, PAGE, make_report
 from naturalize.split.make_split import make_split
+from naturalize.split.split import RealSplit
 from naturalize.train.run import train_run
 
 SMALL = {"model": "custom-cnn", "budget_images": 64, "batch_size": 32, "input_px": 32}
@@ -63,6 +66,8 @@ def test_page_says_what_a_colleague_asks(report: Artefact, split: Artefact) -> N
     assert "evidence of nothing about real cells" in words
     assert "“naturalize”" in words
     assert "McNemar" in words
+    assert "flips: flips and quarter turns" in words
+    assert "mixup" not in words
     assert "no patient or slide numbers" in words
     assert split.id in words
     for label in split.summary["classes"]:
@@ -102,3 +107,61 @@ def test_runs_of_two_splits_are_not_compared(
 def test_a_run_given_twice_is_no_second_seed(runs: list[Artefact], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="each run once"):
         make_report([runs[0], runs[0]], tmp_path / "report")
+
+
+def test_all_runs_asked_together_are_one_more_arm(
+    runs: list[Artefact], split: Artefact, tmp_path: Path
+) -> None:
+    pair = [run for run in runs if run.summary["arm"] in ("none", "flips")]
+    made = make_report(pair, tmp_path / "pair", average="validation", resamples=100)
+    found = EvaluationReport.load(made.path / EVALUATION)
+    assert [(arm.name, arm.seeds) for arm in found.arms] == [
+        ("none", 2),
+        ("flips", 2),
+        ("average weighted on validation", 2),
+    ]
+    assert "128" in Text((made.path / PAGE).read_text()).words
+    alone = make_report(runs[:2], tmp_path / "alone", average="equal", resamples=100)
+    found = EvaluationReport.load(alone.path / EVALUATION)
+    assert [(arm.name, arm.seeds) for arm in found.arms] == [("none", 2), ("average", 1)]
+    test = [Predictions.load(run.path / "test.npz") for run in runs[:2]]
+    expected = np.mean([one.probabilities for one in test], axis=0).argmax(axis=1)
+    truth = {sample.id: sample.label for sample in RealSplit.load(split).test}
+    labels = [test[0].classes[i] for i in expected]
+    right = np.mean(
+        [truth[i] == label for i, label in zip(test[0].sample_ids, labels, strict=True)]
+    )
+    assert found.arms[1].scores.accuracy.value == pytest.approx(right)
+
+
+def test_arms_of_unlike_numbers_of_seeds_have_no_average(
+    runs: list[Artefact], tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="same number of seeds"):
+        make_report(runs[:3], tmp_path / "report", average="equal")
+
+
+def test_curves_show_loss_and_validation_and_say_which_weights_count(
+    runs: list[Artefact], report: Artefact, split: Artefact, tmp_path: Path
+) -> None:
+    words = " ".join(Text((report.path / PAGE).read_text()).words)
+    assert "the last weights count in every arm" in words
+    assert "Macro F1 on validation images while training" in words
+    best = train_run(split, tmp_path / "best", arm="flips+balanced", keep="best", **SMALL)  # type: ignore[arg-type]
+    made = make_report([runs[0], best], tmp_path / "report", resamples=50)
+    words = " ".join(Text((made.path / PAGE).read_text()).words)
+    assert "in “flips+balanced” the weights that did best on validation images count" in words
+    assert "equally often" in words
+    assert "and each class equally often" not in words
+
+
+def test_runs_that_differ_in_a_setting_are_no_seeds_of_one_arm(
+    runs: list[Artefact], split: Artefact, tmp_path: Path
+) -> None:
+    mean = train_run(split, tmp_path / "mean", arm="none", ema=0.9, **SMALL)  # type: ignore[arg-type]
+    found = arm_names([runs[0], runs[1], mean, runs[2]])
+    assert {name: len(group) for name, group in found.items()} == {
+        "none, ema 0.0": 2,
+        "none, ema 0.9": 1,
+        "flips": 1,
+    }

@@ -9,9 +9,8 @@ from typing import TypeVar
 
 import numpy as np
 import pytest
-import timm
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from naturalize.artefact import Artefact, Draft, Request, build
 from naturalize.compose.batches import Batches
@@ -20,11 +19,8 @@ from naturalize.datasets.sample import Sample
 from naturalize.errors import ImageError, InputError, LeakError, NaturalizeError
 from naturalize.images import encode_jpeg
 from naturalize.predictions import Predictions
-from naturalize.train import backbones, weights
 from naturalize.train.augment import draw_orientations, orient
 from naturalize.train.custom_cnn import CustomCNN
-from naturalize.train.feed import PoolFeed
-from naturalize.train.fit import FitSettings, fit, start_accelerator
 from naturalize.train.pixels import fit_square, load_pixels, normalise
 from naturalize.train.predict import predict
 from naturalize.train.run import train_run
@@ -134,7 +130,8 @@ class TestRun:
     def test_metrics_hold_one_row_a_step_and_no_time(self, split: Artefact) -> None:
         run = train_run(split, split.path.parent / "run", budget_images=20, **TINY)
         rows = read_table(run.path / "metrics.csv")
-        assert list(rows[0]) == ["step", "images", "loss", "learning_rate"]
+        assert list(rows[0])[:4] == ["step", "images", "loss", "learning_rate"]
+        assert [row["val_macro_f1"] != "" for row in rows] == [True] * 3
         assert [int(row["images"]) for row in rows] == [8, 16, 24]
         assert run.summary["images_seen"] == 24
         assert run.summary["images_per_second"] > 0
@@ -152,8 +149,8 @@ class TestRun:
     @pytest.mark.parametrize(
         ("wrong", "message"),
         [
-            ({"model": "resnet"}, "custom-cnn or efficientnet-lite0"),
-            ({"arm": "cutmix"}, "none, flips, naturalize"),
+            ({"model": "resnet"}, "custom-cnn, efficientnet-lite0"),
+            ({"arm": "flip"}, "none, flips, crops"),
             ({"mode": "lora"}, "finetune or transfer"),
             ({"arm": "naturalize"}, "composites"),
             ({"budget_images": 0}, "budget_images"),
@@ -181,6 +178,37 @@ class TestRun:
             train_run(
                 split, split.path.parent / "run", learning_rate=1e25, budget_images=40, **TINY
             )
+
+
+class TestMemory:
+    @pytest.mark.parametrize(
+        "error",
+        [
+            torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB."),
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate"),
+            MemoryError("Unable to allocate 3. GiB"),
+        ],
+    )
+    def test_a_shortage_says_what_to_change_and_leaves_nothing(
+        self, split: Artefact, monkeypatch: pytest.MonkeyPatch, error: Exception
+    ) -> None:
+        def forward(self: CustomCNN, images: torch.Tensor) -> torch.Tensor:
+            raise error
+
+        monkeypatch.setattr(CustomCNN, "forward", forward)
+        with pytest.raises(NaturalizeError, match=r"batch_size \(now 8\) or input_px \(now 32\)"):
+            train_run(split, split.path.parent / "run", **TINY)
+        assert not list(split.path.parent.glob("*run*"))
+
+    def test_other_errors_stay_what_they_are(
+        self, split: Artefact, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def forward(self: CustomCNN, images: torch.Tensor) -> torch.Tensor:
+            raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+        monkeypatch.setattr(CustomCNN, "forward", forward)
+        with pytest.raises(RuntimeError, match="mat1"):
+            train_run(split, split.path.parent / "run", **TINY)
 
 
 class TestResume:
@@ -338,64 +366,7 @@ class TestPixels:
         assert np.allclose(normalise(pixels, mean, std).numpy(), expected, atol=1e-5)
 
 
-class TestModels:
-    def test_custom_cnn_has_the_papers_parameters(self) -> None:
-        model = CustomCNN(n_classes=11)
-        assert sum(p.numel() for p in model.parameters()) == 3_310_251
-
-    @pytest.mark.parametrize("name", backbones.BACKBONES)
-    def test_every_backbone_builds_runs_and_has_its_cam_layer(self, name: str) -> None:
-        model = backbones.build(name, n_classes=4, input_px=64, weights="random").eval()
-        maps: list[torch.Tensor] = []
-        layer = model.get_submodule(backbones.BACKBONES[name].cam_layer)
-        layer.register_forward_hook(lambda module, given, out: maps.append(out))
-        assert model(torch.zeros(2, 3, 64, 64)).shape == (2, 4)
-        assert maps[0].ndim == 4
-        assert maps[0].min() >= 0
-
-    def test_the_seed_decides_random_weights(self) -> None:
-        a, b, c = (
-            backbones.build("custom-cnn", n_classes=2, input_px=32, seed=seed).classifier.weight
-            for seed in (0, 0, 1)
-        )
-        assert torch.equal(a, b)
-        assert not torch.equal(a, c)
-
-    @pytest.mark.parametrize("name", backbones.BACKBONES)
-    def test_a_new_head_starts_undecided(self, name: str) -> None:
-        model = backbones.build(name, n_classes=11, input_px=64, weights=None).eval()
-        images = torch.rand(16, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
-        probabilities = model(images).softmax(dim=1)
-        assert probabilities.min() > 1 / 33
-        assert probabilities.max() < 3 / 11
-
-    @pytest.mark.parametrize("name", backbones.BACKBONES)
-    def test_predictions_do_not_depend_on_the_batch(self, name: str) -> None:
-        model = backbones.build(name, n_classes=3, input_px=32, weights="random")
-        pixels = torch.randint(0, 256, (7, 3, 32, 32), dtype=torch.uint8)
-        one, all_ = (
-            predict(model, pixels, mean=HALF, std=HALF, batch_size=size) for size in (1, 7)
-        )
-        assert np.allclose(one, all_, atol=1e-5)
-        assert model.training
-
-    def test_transfer_leaves_the_base_bit_identical(self, tmp_path: Path) -> None:
-        model = backbones.build("efficientnet-lite0", n_classes=3, input_px=32, weights="random")
-        before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-        pool = torch.randint(0, 256, (12, 3, 32, 32), dtype=torch.uint8)
-        batches = Batches(np.arange(12) % 3, np.array([], np.int64), 0.0, batch_size=6, seed=0)
-        settings = FitSettings("transfer", 3, 1e-2, True, HALF, HALF)
-        accelerator = start_accelerator("cpu")
-        feed = PoolFeed(pool, batches)
-        fit(model, feed, settings, accelerator=accelerator, checkpoint=tmp_path / "c/c")
-        head = weights.head_names(model)
-        changed = {
-            name
-            for name, tensor in model.state_dict().items()
-            if not torch.equal(tensor, before[name])
-        }
-        assert changed == head
-
+class TestSchedule:
     def test_learning_rate_rises_then_falls(self) -> None:
         rates = np.array([one_cycle(step, 100, peak=0.3) for step in range(100)])
         top = int(rates.argmax())
@@ -403,68 +374,6 @@ class TestModels:
         assert (np.diff(rates[: top + 1]) > 0).all()
         assert (np.diff(rates[top:]) < 0).all()
         assert 0 < rates[-1] < 0.001
-
-
-class TestWeights:
-    def test_all_tensors_of_the_package_land(self) -> None:
-        source = weights.resolve_weights("efficientnet-lite0", None)
-        assert source.path is not None
-        theirs = list(weights.read_tensors(source.path).values())
-        reference = timm.create_model("tf_efficientnet_lite0", num_classes=1000)
-        matched = weights.match_by_order(
-            dict(weights.read_tensors(source.path)), reference.state_dict(), "package"
-        )
-        reference.load_state_dict(matched, strict=True)
-        ours = list(reference.state_dict().values())
-        assert len(theirs) == 296
-        assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
-        model = backbones.build("efficientnet-lite0", n_classes=5)
-        head = weights.head_names(model)
-        base = {name: t for name, t in model.state_dict().items() if name not in head}
-        assert len(base) == 294
-        assert all(torch.equal(tensor, matched[name]) for name, tensor in base.items())
-        assert torch.equal(model.conv_stem.weight, theirs[0])
-        assert torch.isfinite(model.eval()(torch.rand(1, 3, 160, 160))).all()
-
-    def test_another_order_is_refused(self) -> None:
-        one = torch.ones(1)
-        with pytest.raises(InputError, match=r"a\.weight"):
-            weights.match_by_order(
-                {"x.bias": one, "x.weight": one}, {"a.weight": one, "a.bias": one}, "file"
-            )
-
-    @pytest.mark.parametrize("suffix", ["safetensors", "pth"])
-    def test_a_local_file_gives_the_base(self, tmp_path: Path, suffix: str) -> None:
-        trained = CustomCNN(n_classes=9, input_px=32)
-        path = tmp_path / f"weights.{suffix}"
-        (save_file if suffix == "safetensors" else torch.save)(trained.state_dict(), path)
-        model = backbones.build("custom-cnn", n_classes=2, input_px=32, weights=str(path))
-        assert torch.equal(model.features[0].weight, trained.features[0].weight)
-        assert model.classifier.weight.shape == (2, 128)
-
-    def test_wrong_tensors_are_named(self, tmp_path: Path) -> None:
-        state = dict(CustomCNN(input_px=32).state_dict())
-        del state["features.0.bias"]
-        state["features.3.weight"] = torch.zeros(1)
-        state["stranger"] = torch.zeros(1)
-        save_file(state, tmp_path / "w.safetensors")
-        with pytest.raises(InputError) as error:
-            backbones.build(
-                "custom-cnn", n_classes=2, input_px=32, weights=str(tmp_path / "w.safetensors")
-            )
-        for name in ("no features.0.bias", "features.3.weight of shape", "unknown stranger"):
-            assert name in str(error.value)
-
-    @pytest.mark.parametrize("name", ["w.safetensors", "w.pth"])
-    def test_files_of_no_tensors_are_refused(self, tmp_path: Path, name: str) -> None:
-        (tmp_path / name).write_bytes(b"not weights at all")
-        with pytest.raises(InputError, match="a file of tensors"):
-            weights.read_tensors(tmp_path / name)
-
-    def test_nothing_is_unpickled(self, tmp_path: Path) -> None:
-        torch.save({"weight": Path("x")}, tmp_path / "w.pth")
-        with pytest.raises(InputError, match="a file of tensors"):
-            weights.read_tensors(tmp_path / "w.pth")
 
 
 def _decode(path: Path) -> np.ndarray:

@@ -26,6 +26,7 @@ from naturalize.cli import (
     train,
     verify,
 )
+from naturalize.cli.allocator import keep_buffers
 from naturalize.errors import NaturalizeError
 
 app = typer.Typer(
@@ -69,6 +70,8 @@ def _root(
 
 def main() -> None:
     """Run the command line; mistakes are one line on standard error, never a traceback."""
+    if sys.argv[1:2] in (["train"], ["demo"]):
+        keep_buffers()
     try:
         app()
     except NaturalizeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,9 +11,9 @@ from rich.table import Table
 
 from naturalize.artefact import Artefact
 from naturalize.cli.compose import warn_if_told
+from naturalize.cli.live_table import LiveTable
 from naturalize.cli.options import AsJson, Out, Overwrite, Resume, Seed, Workers, if_exists, tell
 from naturalize.errors import InputError
-from naturalize.progress import bar
 
 if TYPE_CHECKING:
     from naturalize.compose.online import OnlineComposites
@@ -24,8 +25,11 @@ def train(
     arm: Annotated[
         str | None,
         typer.Option(
-            help="none, flips or naturalize; by default naturalize where composites are given, "
-            "else flips."
+            help="Settings joined by +: none, flips (and quarter turns), crops, stain (and light), "
+            "randaugment, strong (all four), mixup, cutmix, balanced (each class equally often), "
+            "class-weights, hard-labels (no smoothing), maturation (smoothing between neighbours "
+            "on PMY-MY-MMY-BNE-SNE), naturalize (flips, half of the images composites).",
+            show_default="naturalize where composites are given, else flips",
         ),
     ] = None,
     composites: Annotated[
@@ -44,18 +48,53 @@ def train(
         Path | None, typer.Option(help="Folder written by pack; images are read from it.")
     ] = None,
     model: Annotated[
-        str, typer.Option(help="efficientnet-lite0 or custom-cnn.")
+        str,
+        typer.Option(
+            help="efficientnet-lite0, efficientnetv2-b0, densenet-121, densenet-169, densenet-201, "
+            "convnext-base, vgg-19, vit-b16, custom-cnn; timm:NAME for any other of timm; cbam for "
+            "a head over two of them (efficientnetv2-b0 and densenet-169, or two runs)."
+        ),
     ] = "efficientnet-lite0",
     mode: Annotated[
         Literal["finetune", "transfer"], typer.Option(help="All layers, or a new head only.")
     ] = "finetune",
     weights: Annotated[
-        str | None, typer.Option(help="package, random, or a safetensors or state-dict file.")
+        str | None,
+        typer.Option(
+            help="package, hub, random, or a safetensors or state-dict file; by default the first "
+            "that the model has."
+        ),
     ] = None,
+    branches: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option("--from", help="With --model cbam: two runs of this split to stand on."),
+    ] = None,
+    merge: Annotated[
+        Literal["concat", "average"], typer.Option(help="With cbam: how two maps become one.")
+    ] = "concat",
+    spatial: Annotated[
+        Literal["cbam", "paper"],
+        typer.Option(help="With cbam: attention by a 7 x 7 convolution, or as the paper prints."),
+    ] = "cbam",
     budget: Annotated[int, typer.Option(help="Images seen during training.")] = 40_000,
     batch: Annotated[int, typer.Option(help="Images in a batch.")] = 64,
     learning_rate: Annotated[
         float | None, typer.Option(help="Peak; by default the mode's.")
+    ] = None,
+    layer_decay: Annotated[
+        float, typer.Option(help="Below 1, each layer learns so much slower than the one above.")
+    ] = 1.0,
+    ema: Annotated[
+        float, typer.Option(help="Decay of a running mean of the weights, say .998; 0 for none.")
+    ] = 0.0,
+    keep: Annotated[
+        Literal["last", "best"],
+        typer.Option(help="Weights that count: the last (their running mean), or validated best."),
+    ] = "last",
+    validations: Annotated[int, typer.Option(help="How often to validate on real images.")] = 5,
+    features: Annotated[
+        Path | None,
+        typer.Option(help="With --mode transfer: where what the base sees is kept and found."),
     ] = None,
     px: Annotated[int | None, typer.Option(help="Input size; by default the model's.")] = None,
     crop: Annotated[
@@ -63,6 +102,10 @@ def train(
     ] = 256,
     seed: Seed = 0,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; found out if not said.")] = None,
+    precision: Annotated[
+        Literal["fp32", "bf16"] | None,
+        typer.Option(help="By default fp32 on a CPU, bf16 on a GPU."),
+    ] = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -71,6 +114,16 @@ def train(
 
     Example: naturalize train out/split --composites out/composites -o out/run
 
+    Two runs under one head: naturalize train out/split --model cbam --from out/run-a out/run-b
+    --mode transfer -o out/run
+
+    Combined: naturalize train out/split --arm flips+crops+stain+balanced -o out/run
+
+    A new head alone, the next one in seconds: naturalize train out/split --mode transfer
+    --model densenet-169 --features out/features -o out/run
+
+    On two GPUs: torchrun --nproc_per_node 2 -m naturalize train out/split -o out/run
+
     No folder: naturalize train out/split --bank out/bank --recipe naturalize -o out/run
     """
     from naturalize.artefact import open_artefact
@@ -78,6 +131,7 @@ def train(
     from naturalize.train.run import train_run
 
     mixed = _composites(composites, bank, recipe, seed)
+    shown = LiveTable(batch)
     made = train_run(
         open_artefact(split, "split"),
         out,
@@ -87,17 +141,29 @@ def train(
         model=model,
         mode=mode,
         weights=weights,
+        branches=[open_artefact(run, "run") for run in branches or ()],
+        merge=merge,
+        spatial=spatial,
         budget_images=budget,
         batch_size=batch,
         learning_rate=learning_rate,
+        layer_decay=layer_decay,
+        ema=ema,
+        keep=keep,
+        validations=validations,
+        precision=precision,
+        features=features,
         input_px=px,
         crop_px=crop or None,
         seed=seed,
         device=device,
         workers=workers,
         if_exists=if_exists(resume, overwrite),
-        track=bar,
+        watch=shown.watch,
+        track=shown.track,
     )
+    if os.environ.get("RANK", "0") != "0":
+        return
     if isinstance(mixed, OnlineComposites):
         warn_if_told(mixed.recipe)
     table = Table(title="run", title_justify="left", show_header=False)

@@ -35,7 +35,8 @@ class Batches:
     ``real`` and ``composites`` hold class indices. The real images come in shuffled epochs; a slot
     gives way with probability ``synthetic_share`` (one for all, or float64 (classes,)) to a random
     composite of the same class, so the labels at a step do not depend on the composites at all.
-    Where composites are made online, one entry a class stands for all there are.
+    Where composites are made online, one entry a class stands for all there are. ``balanced`` shows
+    the classes in turn, each as often as any other, and the images of a class equally often.
 
     >>> real, composites = np.array([0, 1]), np.array([1])
     >>> batch = Batches(real, composites, 1.0, batch_size=2, seed=0).at(0)
@@ -48,6 +49,7 @@ class Batches:
     synthetic_share: float | NDArray[np.float64]
     batch_size: int
     seed: int
+    balanced: bool = False
 
     @classmethod
     def of(
@@ -59,6 +61,7 @@ class Batches:
         share: Share,
         batch_size: int,
         seed: int,
+        balanced: bool = False,
     ) -> Batches:
         """Order images of the labels ``real`` and ``composites``; ``share`` may name classes.
 
@@ -66,19 +69,21 @@ class Batches:
         """
         empty = sorted(set(classes) - set(real))
         if empty:
-            raise InputError("split", "train images of every class", f"none of {', '.join(empty)}")
+            allowed = "train images of every class (add some, or leave the class out)"
+            raise InputError("split", allowed, f"none of {', '.join(empty)}")
         return cls(
             _class_indices(real, classes),
             _class_indices(composites, classes),
             _shares(share, classes),
             batch_size,
             seed,
+            balanced,
         )
 
     def at(self, step: int) -> Batch:
         """Return the batch at ``step``, counted from 0."""
         positions = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
-        images = self._real_at(positions)
+        images = self._in_turn(positions) if self.balanced else self._real_at(positions)
         labels = self.real[images]
         rng = child(self.seed, "synthetic", step)
         counts = np.bincount(self.composites, minlength=int(self.real.max()) + 1)
@@ -111,6 +116,20 @@ class Batches:
         for epoch in np.unique(epochs):
             here = epochs == epoch
             images[here] = _epoch(self.seed, int(epoch), len(self.real))[offsets[here]]
+        return images
+
+    def _in_turn(self, positions: Indices) -> Indices:
+        """Return the images at ``positions`` where each round shows one image of every class."""
+        by_class = np.argsort(self.real, kind="stable")
+        counts = np.bincount(self.real)
+        first = np.cumsum(counts) - counts
+        images = np.empty(len(positions), np.int64)
+        for slot, position in enumerate(positions.tolist()):
+            turn, place = divmod(position, len(counts))
+            label = int(_round(self.seed, turn, len(counts))[place])
+            epoch, offset = divmod(turn, int(counts[label]))
+            order = _class_epoch(self.seed, label, epoch, int(counts[label]))
+            images[slot] = by_class[first[label] + order[offset]]
         return images
 
 
@@ -148,3 +167,13 @@ def _shares(share: Share, classes: Sequence[str]) -> NDArray[np.float64]:
 @lru_cache(maxsize=4)
 def _epoch(seed: int, epoch: int, count: int) -> Indices:
     return child(seed, "epoch", epoch).permutation(count)
+
+
+@lru_cache(maxsize=256)
+def _round(seed: int, turn: int, classes: int) -> Indices:
+    return child(seed, "round", turn).permutation(classes)
+
+
+@lru_cache(maxsize=256)
+def _class_epoch(seed: int, label: int, epoch: int, count: int) -> Indices:
+    return child(seed, "class epoch", label, epoch).permutation(count)

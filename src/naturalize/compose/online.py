@@ -134,12 +134,13 @@ class OnlineMix:
         share: Share,
         batch_size: int | None = None,
         seed: int = 0,
+        balanced: bool = False,
     ) -> OnlineMix:
         """Mix the train side of ``split`` with ``composites``.
 
         ``share`` is the probability that an image gives way, one for all classes or one a class
         (0 for classes not named). It is drawn batch by batch; ``batch_size`` None draws it for a
-        whole epoch at once.
+        whole epoch at once. ``balanced`` as in :class:`~naturalize.compose.batches.Batches`.
         """
         real = RealSplit.load(split)
         labels = [sample.label for sample in real.train]
@@ -150,6 +151,7 @@ class OnlineMix:
             share=share,
             batch_size=len(labels) if batch_size is None else batch_size,
             seed=seed,
+            balanced=balanced,
         )
         return cls(real, composites, batches)
 

@@ -17,13 +17,14 @@ def aligned_labels(
     between exactly these classes; the order of either does not matter.
     """
     name = f"predictions of {predictions.checkpoint_id}"
-    _same_set(f"{name}: classes", classes, predictions.classes)
-    _same_set(f"{name}: samples", sample_ids, predictions.sample_ids)
+    same_set(f"{name}: classes", classes, predictions.classes)
+    same_set(f"{name}: samples", sample_ids, predictions.sample_ids)
     by_id = dict(zip(predictions.sample_ids, predictions.labels(), strict=True))
     return tuple(by_id[sample_id] for sample_id in sample_ids)
 
 
-def _same_set(argument: str, expected: Sequence[str], got: Sequence[str]) -> None:
+def same_set(argument: str, expected: Sequence[str], got: Sequence[str]) -> None:
+    """Raise :class:`InputError` unless both hold the same names, in whatever order."""
     missing, extra = sorted(set(expected) - set(got)), sorted(set(got) - set(expected))
     if missing or extra:
         parts = [f"{len(missing)} missing (such as {missing[0]})"] if missing else []

@@ -8,6 +8,22 @@ from dataclasses import dataclass
 from naturalize.artefact import Artefact
 from naturalize.errors import InputError
 
+SETTINGS: dict[str, object] = {
+    "steps": None,
+    "batch_size": None,
+    "learning_rate": None,
+    "weight_decay": None,
+    "layer_decay": 1.0,
+    "ema": 0.0,
+    "keep": "last",
+    "precision": None,
+    "input_px": None,
+    "crop_px": None,
+    "merge": None,
+    "spatial": None,
+}
+"""What makes two runs more than two seeds, and what runs did before it was a setting."""
+
 
 @dataclass(frozen=True)
 class Lineage:
@@ -61,16 +77,34 @@ def _first_input(artefacts: Sequence[Artefact], role: str) -> Artefact | None:
 
 
 def arm_names(runs: Sequence[Artefact]) -> dict[str, list[Artefact]]:
-    """Group runs into arms: those alike in arm, model and mode are the seeds of one arm.
+    """Group runs into arms: those alike in arm, model, mode and settings are seeds of one arm.
 
-    Model and mode are part of the name only where they differ between the runs.
+    Model and mode are part of the name only where they differ between the runs, settings where they
+    differ within what would else be one arm.
     """
     described = [(run.summary["arm"], run.summary["model"], run.summary["mode"]) for run in runs]
     several = [len({d[i] for d in described}) > 1 for i in range(3)]
-    arms: dict[str, list[Artefact]] = {}
+    alike: dict[str, list[Artefact]] = {}
     for run, parts in zip(runs, described, strict=True):
         more = [str(part) for part, differs in zip(parts[1:], several[1:], strict=True) if differs]
-        arms.setdefault(", ".join([str(parts[0]), *more]), []).append(run)
+        alike.setdefault(", ".join([str(parts[0]), *more]), []).append(run)
+    arms: dict[str, list[Artefact]] = {}
+    for name, group in alike.items():
+        for run in group:
+            arms.setdefault(", ".join([name, *_settings_apart(run, group)]), []).append(run)
     return {
         name: sorted(seeds, key=lambda run: run.manifest["seed"]) for name, seeds in arms.items()
     }
+
+
+def _settings_apart(run: Artefact, group: Sequence[Artefact]) -> list[str]:
+    """Say by which settings a run differs from others of its ``group``."""
+    return [
+        f"{setting.replace('_', ' ')} {_setting(run, setting)}"
+        for setting in SETTINGS
+        if len({_setting(other, setting) for other in group}) > 1
+    ]
+
+
+def _setting(run: Artefact, setting: str) -> str:
+    return str(run.manifest["parameters"].get(setting, SETTINGS[setting]))

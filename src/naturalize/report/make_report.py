@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 from naturalize.artefact import Artefact, Draft, IfExists, Request, build
+from naturalize.errors import InputError
+from naturalize.evaluate.average import average as mean
+from naturalize.evaluate.average import validation_weights
 from naturalize.evaluate.evaluation import EvaluationReport, evaluate_arms
 from naturalize.page.page import Section, render_page
 from naturalize.predictions import Predictions
@@ -17,13 +21,16 @@ from naturalize.report.data_sections import (
     versions_section,
 )
 from naturalize.report.lineage import Lineage, arm_names, trace
-from naturalize.report.score_sections import classes_section, curves_section, result_section
+from naturalize.report.score_sections import classes_section, result_section
+from naturalize.report.training_section import training_section
 from naturalize.seeds import child
 from naturalize.split.split import RealSplit
 
 PAGE = "report.html"
 EVALUATION = "evaluation.json"
 RESAMPLES = 2000
+Average = Literal["equal", "validation"]
+AVERAGES: dict[Average, str] = {"equal": "average", "validation": "average weighted on validation"}
 
 
 def make_report(
@@ -31,19 +38,21 @@ def make_report(
     out: Path,
     *,
     seed: int = 0,
+    average: Average | None = None,
     resamples: int = RESAMPLES,
     if_exists: IfExists = "refuse",
 ) -> Artefact:
     """Write a ``report`` artefact: ``evaluation.json`` and one self-contained ``report.html``.
 
     Runs alike in arm, model and mode are the seeds of one arm; each arm is compared with the one
-    before it. Raises :class:`InputError` for runs of different splits.
+    before it. ``average`` adds an arm that asks all others together, see :func:`averages`. Raises
+    :class:`InputError` for runs of different splits.
     """
     lineage = trace(runs)
     split = RealSplit.load(lineage.split)
 
     def write(draft: Draft) -> None:
-        report = evaluate_runs(runs, split, seed=seed, resamples=resamples)
+        report = evaluate_runs(runs, split, seed=seed, average=average, resamples=resamples)
         draft.write(EVALUATION, report.model_dump_json(indent=1) + "\n")
         draft.write(PAGE, _page(report, lineage, split))
         best = max(report.arms, key=lambda arm: arm.scores.macro_f1.value)
@@ -54,24 +63,58 @@ def make_report(
         )
 
     inputs = {f"run-{i}": run for i, run in enumerate(runs)}
-    request = Request("report", {"resamples": resamples}, inputs, seed)
+    averaged = {} if average is None else {"average": average}
+    request = Request("report", {"resamples": resamples} | averaged, inputs, seed)
     return build(out, request, write, if_exists=if_exists)
 
 
 def evaluate_runs(
-    runs: Sequence[Artefact], split: RealSplit, *, seed: int = 0, resamples: int = RESAMPLES
+    runs: Sequence[Artefact],
+    split: RealSplit,
+    *,
+    seed: int = 0,
+    average: Average | None = None,
+    resamples: int = RESAMPLES,
 ) -> EvaluationReport:
     """Score runs on the test side of ``split``, each arm compared with the one before it."""
-    arms = arm_names(runs)
-    names = list(arms)
+    grouped = arm_names(runs)
+    arms = {
+        name: [Predictions.load(run.path / "test.npz") for run in seeds]
+        for name, seeds in grouped.items()
+    }
+    if average is not None:
+        arms[AVERAGES[average]] = averages(grouped, split, average)
     return evaluate_arms(
-        {name: [Predictions.load(run.path / "test.npz") for run in arms[name]] for name in names},
+        arms,
         {sample.id: sample.label for sample in split.test},
         {sample.id: sample.group for sample in split.test},
         rng=child(seed, "evaluate"),
-        pairs=list(pairwise(names)),
+        pairs=[(a, b) for a, b in pairwise(arms) if len(arms[a]) == len(arms[b])],
         resamples=resamples,
     )
+
+
+def averages(
+    arms: Mapping[str, Sequence[Artefact]], split: RealSplit, how: Average
+) -> list[Predictions]:
+    """Average the test predictions of ``arms`` seed by seed, or those of all seeds of one arm.
+
+    ``equal`` counts each run the same; ``validation`` weighs them so that their mean makes the
+    labels of the validation images most probable. :class:`InputError` where arms differ in their
+    number of seeds.
+    """
+    counts = {name: len(runs) for name, runs in arms.items()}
+    if len(set(counts.values())) > 1:
+        got = ", ".join(f"{name} with {count}" for name, count in counts.items())
+        raise InputError("--average", "arms with the same number of seeds", got)
+    members = list(zip(*arms.values(), strict=True)) if len(arms) > 1 else list(arms.values())
+    truth = {sample.id: sample.label for sample in split.val}
+    found = []
+    for runs in members:
+        test = [Predictions.load(run.path / "test.npz") for run in runs]
+        val = [Predictions.load(run.path / "val.npz") for run in runs]
+        found.append(mean(test, validation_weights(val, truth) if how == "validation" else None))
+    return found
 
 
 def _page(report: EvaluationReport, lineage: Lineage, split: RealSplit) -> str:
@@ -82,7 +125,7 @@ def _page(report: EvaluationReport, lineage: Lineage, split: RealSplit) -> str:
         segmentation_section(lineage, split),
         composites_section(lineage, split),
         classes_section(report),
-        curves_section(arms),
+        training_section(arms),
         versions_section(lineage),
     ]
     phantom = lineage.dataset.summary.get("layout") == "phantom"

@@ -7,24 +7,32 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from naturalize.artefact import Artefact
-from naturalize.datasets.manifest import read_table
 from naturalize.evaluate.bootstrap import Interval
 from naturalize.evaluate.evaluation import Comparison, EvaluationReport
-from naturalize.page.block import Block, Callout, KeyFigure, KeyFigures, Prose
+from naturalize.page.block import Block, Callout, KeyFigure, KeyFigures
 from naturalize.page.confusion_figure import confusion_figure
 from naturalize.page.figure import Figure
 from naturalize.page.interval_plot import interval_plot
-from naturalize.page.line_plot import lines
 from naturalize.page.page import Section
 from naturalize.page.table import Cell, Table
 
 ARM_MEANINGS = {
     "none": "images as they are",
     "flips": "flips and quarter turns",
-    "naturalize": "the same, half of the images composites",
+    "crops": "random squares of a wider crop",
+    "stain": "other stain and light",
+    "randaugment": "RandAugment",
+    "strong": "flips, quarter turns, crops, other stain and light, RandAugment",
+    "mixup": "two images blended",
+    "cutmix": "a piece of one image in another",
+    "balanced": "each class shown equally often",
+    "class-weights": "rare classes count more",
+    "hard-labels": "no label smoothing",
+    "maturation": "labels smoothed along the maturation line",
+    "naturalize": "flips and quarter turns, half of the images composites",
+    "average": "the runs asked together, the mean of their probabilities",
     "naturalize online": "half of the images composites too, each new",
 }
-EVALUATION_POINTS = 40
 
 
 def verdict(comparison: Comparison) -> str:
@@ -57,16 +65,15 @@ def result_section(report: EvaluationReport, arms: Mapping[str, Sequence[Artefac
         [
             arm.name,
             arm.seeds,
-            int(arms[arm.name][0].summary["images_seen"]),
+            _images_seen(arm.name, arms),
             _said(arm.scores.accuracy),
             _said(arm.scores.macro_f1),
         ]
         for arm in report.arms
     ]
     columns = ["arm", "seeds", "images seen", "accuracy", "macro F1"]
-    meant = "; ".join(f"{name}: {meaning}" for name, meaning in ARM_MEANINGS.items())
     caption = (
-        f"Arms ({meant}). All saw the same number of images, and each class equally often. "
+        f"Arms ({_meanings(report)}). All saw the same number of images{_exposure(report)}. "
         f"Scores have {report.level:.0%} intervals: the bootstrap draws groups of images, and "
         f"seeds where there are several, {report.resamples:,} times."
     )
@@ -94,6 +101,35 @@ def result_section(report: EvaluationReport, arms: Mapping[str, Sequence[Artefac
             )
         )
     return Section("Did it help?", tuple(body))
+
+
+def _images_seen(name: str, arms: Mapping[str, Sequence[Artefact]]) -> int:
+    """Return what one seed of an arm was shown; of an average, all its members together."""
+    if name in arms:
+        return int(arms[name][0].summary["images_seen"])
+    seeds = max(len(runs) for runs in arms.values()) if len(arms) == 1 else 1
+    members = [run for runs in arms.values() for run in runs[:seeds]]
+    return sum(int(run.summary["images_seen"]) for run in members)
+
+
+def _settings(report: EvaluationReport) -> list[str]:
+    """Return the settings that the arms combine, in the order of :data:`ARM_MEANINGS`."""
+    used = set[str]()
+    for arm in report.arms:
+        name = arm.name.split(",")[0].split(" (")[0]
+        used |= {"naturalize online"} if name.endswith(" online") else set()
+        used |= {"average"} if name.startswith("average") else set()
+        used |= set(name.removesuffix(" online").split("+"))
+    return [setting for setting in ARM_MEANINGS if setting in used]
+
+
+def _meanings(report: EvaluationReport) -> str:
+    return "; ".join(f"{setting}: {ARM_MEANINGS[setting]}" for setting in _settings(report))
+
+
+def _exposure(report: EvaluationReport) -> str:
+    alike = ", and each class equally often"
+    return "" if "balanced" in _settings(report) else alike
 
 
 def _comparisons(report: EvaluationReport) -> Table:
@@ -151,28 +187,6 @@ def classes_section(report: EvaluationReport) -> Section:
             )
         )
     return Section("Class by class", tuple(tables))
-
-
-def curves_section(arms: Mapping[str, Sequence[Artefact]]) -> Section:
-    """Show the training loss of the first seed of each arm."""
-    series = {name: _curve(runs[0]) for name, runs in arms.items()}
-    drawn = lines(series, "images seen", "training loss", title="Training loss of each arm")
-    words = (
-        "The schedule was fixed beforehand and the last weights count in every arm: nothing was "
-        "chosen on the test images."
-    )
-    return Section("How training went", (Prose(words), Figure(drawn, "Mean loss over a window.")))
-
-
-def _curve(run: Artefact) -> list[tuple[float, float]]:
-    rows = read_table(run.path / "metrics.csv")
-    seen = np.array([float(row["images"]) for row in rows])
-    loss = np.array([float(row["loss"]) for row in rows])
-    parts = min(EVALUATION_POINTS, len(rows))
-    return [
-        (float(s.mean()), float(part.mean()))
-        for s, part in zip(np.array_split(seen, parts), np.array_split(loss, parts), strict=True)
-    ]
 
 
 def _said(interval: Interval, *, signed: bool = False) -> str:

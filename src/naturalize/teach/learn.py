@@ -21,7 +21,7 @@ from naturalize.seeds import child, child_seed
 from naturalize.teach.lesson import Lesson
 from naturalize.teach.network import CellNetwork, loss_of
 from naturalize.teach.vary import draw_example
-from naturalize.train.checkpoint import Progress, load_checkpoint, save_checkpoint
+from naturalize.train.checkpoint import TrainingState, load_checkpoint, save_checkpoint
 from naturalize.train.schedule import one_cycle
 
 BATCH = 16
@@ -53,20 +53,20 @@ def learn(
         torch.manual_seed(child_seed(seed, "teach", "network"))
         network = CellNetwork().to(place).to(memory_format=torch.channels_last)
     optimiser = AdamW(network.parameters(), RATE, weight_decay=DECAY)
-    losses = torch.zeros(steps)
-    done = load_checkpoint(checkpoint, network, optimiser, losses)
-    batches = _batches(lessons, seed, done.step, steps)
-    begun = monotonic()
-    todo = range(done.step, steps)
+    state = TrainingState(network, optimiser, torch.zeros(steps))
+    load_checkpoint(checkpoint, state)
+    batches = _batches(lessons, seed, state.step, steps)
+    begun = monotonic() - state.seconds
+    todo = range(state.step, steps)
     for step in track(todo, len(todo), f"teach ({BATCH} examples a step)"):
         for group in optimiser.param_groups:
             group["lr"] = one_cycle(step, steps, peak=RATE)
-        losses[step] = _step(network, optimiser, next(batches), place)
+        state.losses[step] = _step(network, optimiser, next(batches), place)
         if (step + 1) % _SAVE_EVERY == 0 or step + 1 == steps:
-            _check_finite(float(losses[step]))
-            progress = Progress(step + 1, done.seconds + monotonic() - begun)
-            save_checkpoint(checkpoint, network, optimiser, losses, progress)
-    return network, losses.numpy()
+            _check_finite(float(state.losses[step]))
+            state.step, state.seconds = step + 1, monotonic() - begun
+            save_checkpoint(checkpoint, state)
+    return network, state.losses.numpy()
 
 
 def _step(network: CellNetwork, optimiser: AdamW, batch: Batch, place: torch.device) -> Tensor:

@@ -29,13 +29,31 @@ class CustomCNN(nn.Module):
         flat = WIDTHS[-1] * (input_px // 2 ** len(WIDTHS)) ** 2
         self.dense = nn.Sequential(nn.Flatten(), nn.Linear(flat, HIDDEN), nn.ReLU())
         self.dropout = nn.Dropout(drop_rate)
-        self.classifier = nn.Linear(HIDDEN, n_classes)
+        self.classifier: nn.Module = nn.Linear(HIDDEN, n_classes)
+        self.num_features = WIDTHS[-1]
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (N, classes) of float images (N, 3, S, S)."""
         logits: Tensor = self.classifier(self.dropout(self.dense(self.features(images))))
         return logits
 
+    def forward_features(self, images: Tensor) -> Tensor:
+        """Return the last maps (N, 128, S / 16, S / 16)."""
+        maps: Tensor = self.features(images)
+        return maps
+
+    def reset_classifier(self, num_classes: int) -> None:
+        """Take the dense layers away, as timm's models do for 0 classes; leave the maps."""
+        assert num_classes == 0
+        self.dense, self.classifier = nn.Sequential(), nn.Identity()
+
     def get_classifier(self) -> nn.Module:
         """Return the last layer, by the name that timm's models use."""
         return self.classifier
+
+    def group_matcher(self, coarse: bool = False) -> dict[str, object]:
+        """Return patterns that tell layers apart by depth, as timm's models do."""
+        return {
+            "stem": r"^features\.0",
+            "blocks": [(r"^features\.(\d+)", None), (r"^dense", (99,))],
+        }

@@ -129,6 +129,7 @@ def mix_of(run: Artefact) -> OnlineMix:
         run.input("split"),
         OnlineComposites(run.input("bank"), recipe, parameters["composites_seed"]),
         share=parameters["arm"]["synthetic_share"],
+        balanced=parameters["arm"].get("balanced", False),
         batch_size=parameters["batch_size"],
         seed=run.manifest["seed"],
     )

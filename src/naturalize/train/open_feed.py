@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
@@ -26,15 +24,31 @@ def open_feed(
         for read in track(readers, len(readers), "reading train"):
             read()
         mix = OnlineMix(plan.split, plan.composites, plan.batches)
-        return OnlineFeed(OnlineDataset(mix, plan.info.input_px, plan.info.crop_px), workers)
+        return OnlineFeed(OnlineDataset(mix, plan.shown_px, plan.shown_crop_px), workers)
     if plan.composites is not None:
         readers += (composite_readers if pack is None else pack.composite_readers)(plan.composites)
-    return PoolFeed(near(_load(plan, pack, readers, "train", track), device), plan.batches)
+    pool = load_pixels(
+        readers,
+        input_px=plan.shown_px,
+        crop_px=plan.shown_crop_px if pack is None else None,
+        what="decoding train",
+        track=track,
+    )
+    return PoolFeed(near(pool, device), plan.batches)
 
 
 def decode(plan: Plan, pack: Pack | None, side: Side, track: Track) -> Tensor:
-    """Return the real images of one side at working size, uint8 (N, 3, S, S)."""
-    return _load(plan, pack, _readers(plan, pack, side), side, track)
+    """Return the real images of one side at working size, uint8 (N, 3, S, S).
+
+    Those of a pack are cropped already.
+    """
+    return load_pixels(
+        _readers(plan, pack, side),
+        input_px=plan.info.input_px,
+        crop_px=plan.info.crop_px if pack is None else None,
+        what=f"decoding {side}",
+        track=track,
+    )
 
 
 def _readers(plan: Plan, pack: Pack | None, side: Side) -> list[Reader]:
@@ -42,16 +56,3 @@ def _readers(plan: Plan, pack: Pack | None, side: Side) -> list[Reader]:
     if pack is not None:
         return pack.sample_readers(samples)
     return sample_readers(plan.split.root, samples)
-
-
-def _load(
-    plan: Plan, pack: Pack | None, readers: Sequence[Reader], side: Side, track: Track
-) -> Tensor:
-    """Decode images; those of a pack are cropped already."""
-    return load_pixels(
-        readers,
-        input_px=plan.info.input_px,
-        crop_px=plan.info.crop_px if pack is None else None,
-        what=f"decoding {side}",
-        track=track,
-    )

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import get_args
 
+import torch
+from torch import Tensor
+
 from naturalize.artefact import Artefact
 from naturalize.compose.batches import Batches
 from naturalize.compose.composite_set import CompositeSet
@@ -14,19 +17,21 @@ from naturalize.errors import InputError
 from naturalize.split.leak_check import check_donors
 from naturalize.split.split import RealSplit
 from naturalize.train.arms import Arm, find_arm
-from naturalize.train.backbones import MIN_INPUT_PX, find_backbone
-from naturalize.train.fit import FitSettings, Mode
+from naturalize.train.crop import widened
+from naturalize.train.fit import FitSettings, Keep, Mode
+from naturalize.train.plan_model import Choice, model_info, peak_learning_rate
+from naturalize.train.prepare import Preparation
+from naturalize.train.processes import Precision
+from naturalize.train.targets import class_weights, maturation_targets, smoothed_targets
 from naturalize.train.trained_model import ModelInfo
-from naturalize.train.weights import resolve_weights
 
 MAX_BATCH = 4096
 Composites = CompositeSet | OnlineComposites
-LEARNING_RATES: dict[Mode, float] = {"finetune": 1.5e-3, "transfer": 1e-2}
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Everything that decides a training; ``weights`` is what the user asked for.
+    """Everything that decides a training; ``choice`` is the network as the user asked for it.
 
     ``composites`` are a folder's, or made as training goes.
     """
@@ -35,7 +40,7 @@ class Plan:
     composites: Composites | None
     arm: Arm
     info: ModelInfo
-    weights: str | None
+    choice: Choice
     settings: FitSettings
     batches: Batches
 
@@ -53,19 +58,69 @@ class Plan:
         if isinstance(self.composites, OnlineComposites):
             recipe = self.composites.recipe.model_dump(mode="json")
             online = {"recipe": recipe, "composites_seed": self.composites.seed}
-        return online | {
-            "arm": self.arm.model_dump(),
-            "model": self.info.backbone,
-            "mode": self.settings.mode,
-            "weights": self.info.weights,
-            "steps": self.settings.steps,
-            "batch_size": self.batches.batch_size,
-            "learning_rate": self.settings.learning_rate,
-            "weight_decay": self.settings.weight_decay,
-            "label_smoothing": self.settings.label_smoothing,
-            "input_px": self.info.input_px,
-            "crop_px": self.info.crop_px,
-        }
+        return (
+            online
+            | {
+                "arm": self.arm.model_dump(),
+                "model": self.info.backbone,
+                "mode": self.settings.mode,
+                "weights": self.info.weights,
+                "steps": self.settings.steps,
+                "batch_size": self.batches.batch_size,
+                "learning_rate": self.settings.learning_rate,
+                "weight_decay": self.settings.weight_decay,
+                "layer_decay": self.settings.layer_decay,
+                "ema": self.settings.ema,
+                "keep": self.settings.keep,
+                "validations": self.settings.validations,
+                "precision": self.settings.precision,
+                "input_px": self.info.input_px,
+                "crop_px": self.info.crop_px,
+            }
+            | self._cbam()
+        )
+
+    def _cbam(self) -> dict[str, object]:
+        """Return how a ``cbam`` merges and weighs maps; nothing of other networks."""
+        cbam = self.info.cbam
+        if cbam is None:
+            return {}
+        names = [one.backbone for one in cbam.branches]
+        return {"branches": names, "merge": cbam.merge, "spatial": cbam.spatial}
+
+    @property
+    def shown_px(self) -> int:
+        """The side of train images as they are decoded: wider than the input where it is cut."""
+        return widened(self.info.input_px) if self.arm.crops else self.info.input_px
+
+    @property
+    def shown_crop_px(self) -> int | None:
+        """The centre crop of train images; it grows with ``shown_px``, so cells keep their size."""
+        crop = self.info.crop_px
+        return widened(crop) if self.arm.crops and crop is not None else crop
+
+    def preparation(self, device: torch.device) -> Preparation:
+        """Return what train images undergo before the network sees them, on ``device``."""
+        return Preparation(
+            arm=self.arm,
+            input_px=self.info.input_px,
+            mean=self.info.mean,
+            std=self.info.std,
+            targets=self.targets().to(device),
+            batch_size=self.batches.batch_size,
+            seed=self.settings.seed,
+        )
+
+    def targets(self) -> Tensor:
+        """Return what each class is to be answered with, times how much it counts."""
+        classes, smoothing = self.info.classes, self.arm.label_smoothing
+        if self.arm.maturation:
+            targets = maturation_targets(classes, smoothing)
+        else:
+            targets = smoothed_targets(len(classes), smoothing)
+        if self.arm.class_weights:
+            targets = class_weights(self.batches.real, len(classes)).unsqueeze(1) * targets
+        return targets
 
 
 def make_plan(
@@ -73,14 +128,16 @@ def make_plan(
     composites: Artefact | OnlineComposites | None,
     *,
     arm: str,
-    model: str,
+    choice: Choice,
     mode: Mode,
-    weights: str | None,
     budget_images: int,
     batch_size: int,
     learning_rate: float | None,
-    input_px: int | None,
-    crop_px: int | None,
+    layer_decay: float,
+    ema: float,
+    keep: Keep,
+    validations: int,
+    precision: Precision | None,
     seed: int,
 ) -> Plan:
     """Read the tables of ``split`` and ``composites``, and refuse what cannot be trained on.
@@ -88,19 +145,25 @@ def make_plan(
     Arguments as for :func:`~naturalize.train.run.train_run`. No image is opened. Raises
     :class:`~naturalize.errors.LeakError` where the split leaks or a donor is no train image.
     """
-    _check_numbers(mode, budget_images, batch_size, learning_rate, crop_px)
+    _check_numbers(mode, budget_images, batch_size, learning_rate, choice.crop_px)
     chosen = find_arm(arm)
-    info = _model_info(split, model, weights, input_px, crop_px)
+    info = model_info(split, choice)
+    peak = peak_learning_rate(info, head_alone=mode == "transfer")
     settings = FitSettings(
         mode=mode,
         steps=-(-budget_images // batch_size),
-        learning_rate=LEARNING_RATES[mode] if learning_rate is None else learning_rate,
-        flips=chosen.flips,
-        mean=info.mean,
-        std=info.std,
+        learning_rate=peak if learning_rate is None else learning_rate,
         seed=seed,
+        layer_decay=layer_decay,
+        ema=ema,
+        keep=keep,
+        validations=validations,
+        precision=precision,
     )
     real = RealSplit.load(split)
+    _check_keeping(settings, real)
+    if info.cbam is not None and layer_decay < 1:
+        raise InputError("layer_decay", "1 for cbam", layer_decay)
     synthetic = _composites(real, composites, chosen)
     batches = Batches.of(
         [sample.label for sample in real.train],
@@ -109,8 +172,11 @@ def make_plan(
         share=chosen.synthetic_share,
         batch_size=batch_size,
         seed=seed,
+        balanced=chosen.balanced,
     )
-    return Plan(real, synthetic, chosen, info, weights, settings, batches)
+    plan = Plan(real, synthetic, chosen, info, choice, settings, batches)
+    plan.targets()
+    return plan
 
 
 def _check_numbers(
@@ -128,21 +194,21 @@ def _check_numbers(
         raise InputError("crop_px", "at least 1, or none for the largest square", crop_px)
 
 
-def _model_info(
-    split: Artefact, model: str, weights: str | None, input_px: int | None, crop_px: int | None
-) -> ModelInfo:
-    row = find_backbone(model)
-    if input_px is not None and input_px < MIN_INPUT_PX:
-        raise InputError("input_px", f"at least {MIN_INPUT_PX}", input_px)
-    return ModelInfo(
-        backbone=model,
-        classes=tuple(split.summary["classes"]),
-        input_px=row.input_px if input_px is None else input_px,
-        crop_px=crop_px,
-        mean=row.mean,
-        std=row.std,
-        weights=resolve_weights(model, weights).said,
-    )
+def _check_keeping(settings: FitSettings, real: RealSplit) -> None:
+    """Refuse what cannot be said about lower layers, running means and the weights that count."""
+    if not 0 < settings.layer_decay <= 1:
+        raise InputError("layer_decay", "above 0, at most 1", settings.layer_decay)
+    if settings.layer_decay < 1 and settings.mode == "transfer":
+        raise InputError("layer_decay", "1 where the head alone learns", settings.layer_decay)
+    if not 0 <= settings.ema < 1:
+        raise InputError("ema", "at least 0, below 1", settings.ema)
+    if settings.keep not in get_args(Keep):
+        raise InputError("keep", " or ".join(get_args(Keep)), settings.keep)
+    if settings.validations < 0:
+        raise InputError("validations", "at least 0", settings.validations)
+    if settings.keep == "best" and not (settings.validations and real.val):
+        got = "no validations" if real.val else "a split without validation images"
+        raise InputError("keep", "last where nothing is validated", f"best with {got}")
 
 
 def _composites(

