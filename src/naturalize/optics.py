@@ -174,6 +174,15 @@ def transmittance(rgb: Rgb, plate_rgb: NDArray[np.float32]) -> NDArray[np.float3
     return light
 
 
+def in_planes(rgb: Rgb) -> Rgb:
+    """Return (3, height, width) of an image (height, width, 3), each channel in one piece.
+
+    >>> in_planes(np.uint8([[[1, 2, 3], [4, 5, 6]]])).tolist()
+    [[[1, 4]], [[2, 5]], [[3, 6]]]
+    """
+    return np.ascontiguousarray(rgb.transpose(2, 0, 1))
+
+
 def optical_density(rgb: Rgb, plate_rgb: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return -log10 of the transmittance, float32, at most log10(255); 0 on the bare slide.
 

@@ -33,7 +33,7 @@ class Canvas:
     def fits(self, mask: NDArray[np.bool_], box: Box, recipe: Recipe) -> bool:
         """Whether an object may lie in ``box``; ``mask`` has the box's shape."""
         by_box = recipe.collision == "box"
-        if by_box and any(_meet(box, other) for other in self.boxes):
+        if by_box and any(box.meets(other) for other in self.boxes):
             return False
         seen = box.clipped(*self.shape)
         if not seen.height or not seen.width:
@@ -65,7 +65,3 @@ def inside(box: Box, seen: Box) -> tuple[slice, slice]:
     """Return the slices of an array of ``box`` that lie in its visible part ``seen``."""
     top, left = seen.top - box.top, seen.left - box.left
     return slice(top, top + seen.height), slice(left, left + seen.width)
-
-
-def _meet(a: Box, b: Box) -> bool:
-    return a.top < b.bottom and b.top < a.bottom and a.left < b.right and b.left < a.right

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from naturalize.compose.appearance import moved, moved_weight, refocused, restained
 from naturalize.compose.blend import BLENDS, Layer, change_density
+from naturalize.compose.kept_image import KeptImage
 from naturalize.compose.objects import Part, label_map, visible, visible_box
 from naturalize.compose.recipe import Recipe
 from naturalize.compose.rim import keep_halo, soften_cuts
-from naturalize.compose.scene import UNCHANGED, UNSTAINED, Placement, Scene
-from naturalize.compose.surroundings import ground
+from naturalize.compose.scene import UNCHANGED, UNSTAINED, Placement, Scene, Surroundings
 from naturalize.cutouts.bank import CutoutBank
 from naturalize.cutouts.cutout import FULL, Cutout
 from naturalize.geometry import Box
@@ -48,23 +48,48 @@ def render(scene: Scene, bank: CutoutBank, recipe: Recipe) -> Composite:
     """Render ``scene`` with cutouts and plate from ``bank``."""
     pixels, labels = paint(scene, bank, recipe)
     jpeg = encode_jpeg(pixels, quality=recipe.encode.quality, chroma=recipe.encode.chroma)
-    return Composite(scene, decode(jpeg), jpeg, labels)
+    return Composite(scene, decode(jpeg, proven=True), jpeg, labels)
 
 
 def paint(scene: Scene, bank: CutoutBank, recipe: Recipe) -> tuple[Rgb, NDArray[np.uint16]]:
     """Return the pixels of a scene as they are before the final encode, and its label map."""
-    canvas, noise = bare_slide(scene, bank)
     parts: list[Part] = []
     shape = scene.height_px, scene.width_px
     layers = _noted((_layer(p, bank, recipe, shape) for p in scene.placements), parts)
-    if scene.surroundings is not None:
+    if scene.surroundings is None:
+        blended = BLENDS[recipe.blend](*bare_slide(scene, bank), layers)
+    else:
         (subject,) = layers
-        layers = iter((ground(scene.surroundings, bank, recipe, canvas, subject), subject))
-    blended = BLENDS[recipe.blend](canvas, noise, layers)
+        blended = _among_kept(scene, scene.surroundings, bank, recipe, subject)
     blended = refocused(blended, scene.focus)
-    np.clip(blended, 0, 255, out=blended)
-    planes = np.rint(blended, out=blended).astype(np.uint8).transpose(2, 0, 1)
-    return np.asarray(cv2.merge(list(planes)), dtype=np.uint8), label_map(shape, parts)
+    planes = [_rounded(blended[..., channel]) for channel in range(3)]
+    return np.asarray(cv2.merge(planes), dtype=np.uint8), label_map(shape, parts)
+
+
+def _rounded(plane: NDArray[np.float32]) -> NDArray[np.uint8]:
+    np.clip(plane, 0, 255, out=plane)
+    return np.rint(plane, out=plane).astype(np.uint8)
+
+
+def _among_kept(
+    scene: Scene, kept: Surroundings, bank: CutoutBank, recipe: Recipe, subject: Layer
+) -> NDArray[np.float32]:
+    """Return a subject in a real image, float32 (H, W, 3).
+
+    Under ``transmittance`` nothing is blended away from the cell taken out and the one put in.
+    """
+    real = KeptImage.of(kept, bank)
+    window = whole = Box(0, 0, scene.height_px, scene.width_px)
+    if recipe.blend == "transmittance":
+        window = real.hole.box.joined(subject.box)
+    canvas, noise = bare_slide(scene, bank, window)
+    layers = real.ground(bank, recipe, window, canvas, subject), subject.seen_in(window)
+    blended = BLENDS[recipe.blend](canvas, noise, layers)
+    if window == whole:
+        return blended
+    image = real.on_slide(bank.donor_by_id[scene.plate].surface)
+    image[window.slices] = blended
+    return image
 
 
 def _noted(layers: Iterable[Layer], parts: list[Part]) -> Iterator[Layer]:
@@ -74,17 +99,20 @@ def _noted(layers: Iterable[Layer], parts: list[Part]) -> Iterator[Layer]:
         yield layer
 
 
-def bare_slide(scene: Scene, bank: CutoutBank) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+def bare_slide(
+    scene: Scene, bank: CutoutBank, box: Box | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
     """Return the plate of a scene, float32 (H, W, 3), and its noise, int8 of the same shape.
 
-    Where a real image is kept it is that image's noise, whatever light it is shown in.
+    Where a real image is kept it is that image's noise, whatever light it is shown in. With a
+    ``box`` only what lies inside it.
     """
     plate, kept = bank.plate(scene.plate), scene.surroundings
     shape = scene.height_px, scene.width_px
+    part = Box(0, 0, *shape) if box is None else box
     grain = plate if kept is None else bank.plate(bank.by_id[kept.without].sample_id)
-    noise = grain.noise(*shape, rng=child(scene.noise_seed, "noise"))
-    surface = plate.surface.evaluate_planes(Box(0, 0, *shape), *shape)
-    return surface.transpose(1, 2, 0), noise
+    noise = grain.noise(*shape, rng=child(scene.noise_seed, "noise"), box=part)
+    return plate.surface.evaluate_planes(part, *shape).transpose(1, 2, 0), noise
 
 
 def _layer(placement: Placement, bank: CutoutBank, recipe: Recipe, shape: tuple[int, ...]) -> Layer:

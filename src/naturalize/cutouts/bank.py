@@ -245,25 +245,25 @@ class CutoutBank:
         row = self.donor_by_id[sample_id]
         behind = row.tiles * TILE_PX * TILE_PX * 3
         data = self._bytes(row, behind + row.file_bytes)[behind:]
-        return decode(data.tobytes(), name=sample_id)
+        return decode(data.tobytes(), name=sample_id, proven=True)
 
     def _bytes(self, row: CutoutRow | DonorRow, count: int) -> NDArray[np.uint8]:
         """Read what lies in a shard; none is kept open or mapped, so memory stays flat."""
         path, start = self._shard(row.shard)
-        data = np.fromfile(path, np.uint8, count=count, offset=start + row.offset)
-        data.flags.writeable = False
-        return data
+        with path.open("rb", buffering=0) as file:
+            file.seek(start + row.offset)
+            return np.frombuffer(file.read(count), np.uint8)
 
-    def _shard(self, number: int) -> tuple[str, int]:
+    def _shard(self, number: int) -> tuple[Path, int]:
         """Return the file of a shard and where its bytes begin, behind the header."""
         if number not in self._shards:
             path = shard_path(self.folder, number)
             mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-            self._shards[number] = str(path), int(mapped.offset)
+            self._shards[number] = path, int(mapped.offset)
         return self._shards[number]
 
     @cached_property
-    def _shards(self) -> dict[int, tuple[str, int]]:
+    def _shards(self) -> dict[int, tuple[Path, int]]:
         return {}
 
 
