@@ -161,12 +161,18 @@ class CutoutBank:
         return _colours(self.plates)
 
     @cached_property
-    def bystanders(self) -> dict[Kind, tuple[tuple[CutoutRow, ...], NDArray[np.float64]]]:
-        """What is no subject, by kind, with the plate colours of the donors."""
-        found: dict[Kind, tuple[tuple[CutoutRow, ...], NDArray[np.float64]]] = {}
+    def donor_colours(self) -> NDArray[np.float64]:
+        """Colour of the slide at the centre of each of :attr:`donors`, float64 (n, 3)."""
+        return _colours(self.donors)
+
+    @cached_property
+    def bystanders(self) -> dict[Kind, tuple[tuple[CutoutRow, ...], NDArray[np.intp]]]:
+        """What is no subject, by kind, with the places of its donors in :attr:`donors`."""
+        places = {donor.sample_id: place for place, donor in enumerate(self.donors)}
+        found: dict[Kind, tuple[tuple[CutoutRow, ...], NDArray[np.intp]]] = {}
         for kind in BYSTANDERS:
             rows = tuple(row for row in self.rows if row.kind == kind and not row.label)
-            found[kind] = rows, _colours([self.donor_by_id[row.sample_id] for row in rows])
+            found[kind] = rows, np.array([places[row.sample_id] for row in rows], np.intp)
         return found
 
     @cached_property
