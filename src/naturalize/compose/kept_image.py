@@ -12,52 +12,33 @@ from naturalize.compose.blend import Layer, change_density
 from naturalize.compose.canvas import inside
 from naturalize.compose.recipe import Recipe
 from naturalize.compose.rim import keep_halo
-from naturalize.compose.scene import Density, Surroundings
+from naturalize.compose.scene import UNCHANGED, Density, Surroundings
 from naturalize.cutouts.bank import CutoutBank
 from naturalize.cutouts.cutout import FULL, Cutout
 from naturalize.cutouts.donor_objects import donor_objects
 from naturalize.geometry import Box
-from naturalize.optics import PlateSurface, in_planes
+from naturalize.images import Rgb
+from naturalize.optics import in_planes
 
 _BARE = np.float32(0.93)
 """Transmittance in all channels, and next to a pixel too, from which it shows bare slide."""
-_STRIP = 64
-"""Rows computed at once: few enough for a processor's cache."""
 
 
 @dataclass(frozen=True, eq=False)
 class KeptImage:
     """A real image to be shown without one of its cells, the ``hole``.
 
-    ``planes`` are its pixels, uint8 (3, H, W); ``density`` multiplies the optical density of red,
-    green and blue.
+    ``picture`` is the image with its optical densities changed, uint8 (H, W, 3).
     """
 
     hole: Cutout
-    planes: NDArray[np.uint8]
-    density: Density
+    picture: Rgb
 
     @classmethod
     def of(cls, kept: Surroundings, bank: CutoutBank) -> KeptImage:
         """Read the image from the bank."""
         hole = bank.cutout(kept.without)
-        return cls(hole, in_planes(bank.picture(hole.sample_id)), kept.density)
-
-    def on_slide(self, surface: PlateSurface) -> NDArray[np.float32]:
-        """Return the image on a slide as ``transmittance`` blends it, float32 (H, W, 3), in planes.
-
-        Its cell is still there.
-        """
-        image = np.empty(self.planes.shape, dtype=np.float32)
-        own, shape = self.hole.surface, self.hole.donor_px
-        for top in range(0, shape[0], _STRIP):
-            strip = Box(top, 0, _STRIP, shape[1]).clipped(*shape)
-            plate = own.evaluate_planes(strip, *shape)
-            seen = self._light(strip, plate) - 1
-            seen += 1
-            shown = plate if surface is own else surface.evaluate_planes(strip, *shape)
-            np.multiply(seen, shown, out=image[:, *strip.slices])
-        return image.transpose(1, 2, 0)
+        return cls(hole, _restained(bank.picture(hole.sample_id), hole, kept.density))
 
     def ground(
         self,
@@ -74,7 +55,7 @@ class KeptImage:
         twice there.
         """
         own_plate = self.hole.surface.evaluate_planes(window, *self.hole.donor_px)
-        light = self._light(window, own_plate).transpose(1, 2, 0)
+        light = (in_planes(self.picture[window.slices]) / own_plate).transpose(1, 2, 0)
         weight = np.full(light.shape[:2], FULL, dtype=np.uint8)
         weight[inside(window, self.hole.box)] -= _taken_out(bank, self.hole, halo=recipe.halo)
         below = inside(window, subject.box)
@@ -84,10 +65,21 @@ class KeptImage:
         pixels = light if recipe.blend == "transmittance" else plate * light
         return Layer(Box(0, 0, window.height, window.width), light, pixels, weight, ground=True)
 
-    def _light(self, box: Box, plate: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the light in ``box`` by its own plate there, float32 (3, h, w)."""
-        light = (self.planes[:, *box.slices] / plate).transpose(1, 2, 0)
-        return change_density(light, self.density).transpose(2, 0, 1)
+
+def _restained(picture: Rgb, hole: Cutout, density: Density) -> Rgb:
+    """Return an image with its optical densities multiplied, by one table for each channel.
+
+    They are told against the slide at the middle of ``hole``: a slide is lit so evenly that it
+    matters nowhere, least where it is to fill the hole.
+    """
+    if density == UNCHANGED:
+        return picture
+    box = hole.box
+    middle = Box(box.top + box.height // 2, box.left + box.width // 2, 1, 1)
+    slide = hole.surface.evaluate_box(middle, *hole.donor_px)
+    levels = np.arange(256, dtype=np.float32)[None, :, None]
+    changed = np.minimum(change_density(levels / slide, density) * slide, 255)
+    return np.asarray(cv2.LUT(picture, np.rint(changed).astype(np.uint8)), dtype=np.uint8)
 
 
 def _taken_out(bank: CutoutBank, hole: Cutout, *, halo: bool) -> NDArray[np.uint8]:

@@ -57,39 +57,43 @@ def paint(scene: Scene, bank: CutoutBank, recipe: Recipe) -> tuple[Rgb, NDArray[
     shape = scene.height_px, scene.width_px
     layers = _noted((_layer(p, bank, recipe, shape) for p in scene.placements), parts)
     if scene.surroundings is None:
-        blended = BLENDS[recipe.blend](*bare_slide(scene, bank), layers)
+        pixels = _rounded(BLENDS[recipe.blend](*bare_slide(scene, bank), layers), scene.focus)
     else:
         (subject,) = layers
-        blended = _among_kept(scene, scene.surroundings, bank, recipe, subject)
-    blended = refocused(blended, scene.focus)
-    planes = [_rounded(blended[..., channel]) for channel in range(3)]
-    return np.asarray(cv2.merge(planes), dtype=np.uint8), label_map(shape, parts)
+        pixels = _among_kept(scene, scene.surroundings, bank, recipe, subject)
+    return pixels, label_map(shape, parts)
 
 
-def _rounded(plane: NDArray[np.float32]) -> NDArray[np.uint8]:
-    np.clip(plane, 0, 255, out=plane)
-    return np.rint(plane, out=plane).astype(np.uint8)
+def _rounded(blended: NDArray[np.float32], focus: float) -> Rgb:
+    """Return the pixels, uint8, of what was blended (h, w, 3)."""
+    focused = refocused(blended, focus)
+    planes = []
+    for channel in range(3):
+        plane = np.clip(focused[..., channel], 0, 255)
+        planes.append(np.rint(plane, out=plane).astype(np.uint8))
+    return np.asarray(cv2.merge(planes), dtype=np.uint8)
 
 
 def _among_kept(
     scene: Scene, kept: Surroundings, bank: CutoutBank, recipe: Recipe, subject: Layer
-) -> NDArray[np.float32]:
-    """Return a subject in a real image, float32 (H, W, 3).
+) -> Rgb:
+    """Return a subject in a real image, uint8 (H, W, 3).
 
-    Under ``transmittance`` nothing is blended away from the cell taken out and the one put in.
+    In its own light and focus that image stays as it is but around the two cells, and nothing is
+    computed elsewhere.
     """
     real = KeptImage.of(kept, bank)
-    window = whole = Box(0, 0, scene.height_px, scene.width_px)
-    if recipe.blend == "transmittance":
-        window = real.hole.box.joined(subject.box)
+    same = scene.plate == real.hole.sample_id and not scene.focus
+    whole = Box(0, 0, scene.height_px, scene.width_px)
+    window = real.hole.box.joined(subject.box) if same else whole
     canvas, noise = bare_slide(scene, bank, window)
     layers = real.ground(bank, recipe, window, canvas, subject), subject.seen_in(window)
-    blended = BLENDS[recipe.blend](canvas, noise, layers)
+    blended = _rounded(BLENDS[recipe.blend](canvas, noise, layers), scene.focus)
     if window == whole:
         return blended
-    image = real.on_slide(bank.donor_by_id[scene.plate].surface)
-    image[window.slices] = blended
-    return image
+    pixels = real.picture.copy()
+    pixels[window.slices] = blended
+    return pixels
 
 
 def _noted(layers: Iterable[Layer], parts: list[Part]) -> Iterator[Layer]:
