@@ -40,9 +40,9 @@ class Layer:
     """One oriented object: visible ``box`` on the canvas, ``light`` (h, w, 3), ``weight`` (h, w).
 
     ``light`` is the transmittance, float32, its density already changed, or on a dark background
-    the light given off; ``pixels`` the donor's pixels with the same change
-    (``light`` again for ``transmittance`` and ``emission``, which look at none). A ``ground`` is no
-    object but what lies below them all.
+    the light given off; ``pixels`` the donor's pixels with the same change. Where a blend looks at
+    one of them alone, the other is that one again. A ``ground`` is no object but what lies below
+    them all.
     """
 
     box: Box
@@ -112,8 +112,9 @@ def alpha(
     """Return the paper's hard cut, float32 (H, W, 3): donor pixels replace the plate's."""
     image = plate + noise
     for layer in layers:
-        own = layer.weight == FULL
-        image[layer.box.slices][own] = layer.pixels[own]
+        own = (layer.weight == FULL)[..., None]
+        below = image[layer.box.slices]
+        below[:] = np.where(own, layer.pixels, below)
     return image
 
 

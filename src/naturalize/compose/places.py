@@ -112,8 +112,8 @@ def _alike(recipe: Recipe, places: Places, own: int, able: Numbers) -> Numbers:
     """Return those of the places ``able`` that look like the ``own`` one, at least one."""
     colours, looks = places.colours, places.looks
     off = np.abs(colours[:, able] - colours[:, own, None]).max(axis=0)
-    lit = able[off <= max(recipe.plate_tolerance, float(off.min()))]
+    lit: Numbers = able[off <= max(recipe.plate_tolerance, float(off.min()))]
     if recipe.stain == "any":
         return lit
-    alike = lit[~(np.abs(looks[:, lit] - looks[:, own, None]).max(axis=0) > UNLIKE)]
+    alike: Numbers = lit[~(np.abs(looks[:, lit] - looks[:, own, None]).max(axis=0) > UNLIKE)]
     return alike if alike.size else lit

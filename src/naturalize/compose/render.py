@@ -21,7 +21,7 @@ from naturalize.cutouts.bank import CutoutBank
 from naturalize.cutouts.cutout import FULL, Cutout
 from naturalize.geometry import Box
 from naturalize.images import Rgb, decode, encode_jpeg
-from naturalize.optics import Background
+from naturalize.optics import Background, in_planes
 from naturalize.seeds import child
 
 
@@ -121,34 +121,40 @@ def bare_slide(
 
 def _layer(placement: Placement, bank: CutoutBank, recipe: Recipe, shape: tuple[int, ...]) -> Layer:
     """Return one object, oriented and changed, cut to what is visible."""
-    cutout = bank.cutout(placement.cutout)
+    cutout, background = bank.cutout(placement.cutout), bank.statistics.background
     variation = placement.variation
-    if bank.statistics.background == "dark":
-        light = cutout.emission() * np.array(placement.density, dtype=np.float32)
-    else:
-        light = change_density(cutout.transmittance, placement.density)
-    dyed = restained(light, variation.stain)
-    pixels = light = moved(dyed, variation)
     weight = moved_weight(cutout.weight, variation)
     if recipe.blend in ("transmittance", "emission"):
+        light = moved(_light(cutout, placement, background), variation)
         weight = keep_halo(weight) if recipe.halo else weight
         light, weight = soften_cuts(light, weight) if recipe.soft_cuts else (light, weight)
+        pixels = light
     else:
-        own = _pixels(cutout, dyed, placement, bank.statistics.background)
-        pixels = moved(own, variation)
+        light = pixels = moved(_pixels(cutout, placement, background), variation)
+        if recipe.blend == "poisson":
+            light = moved(_light(cutout, placement, background), variation)
+    box = visible_box(placement, weight.shape, shape)
+    seen = visible(placement, light, box)
     return Layer(
-        box=visible_box(placement, weight.shape, shape),
-        light=visible(placement, light, shape),
-        pixels=visible(placement, pixels, shape),
-        weight=visible(placement, weight, shape),
+        box=box,
+        light=seen,
+        pixels=seen if pixels is light else visible(placement, pixels, box),
+        weight=visible(placement, weight, box),
     )
 
 
-def _pixels(
-    cutout: Cutout, light: NDArray[np.float32], placement: Placement, background: Background
-) -> NDArray[np.float32]:
-    """Return the donor's pixels with the density of ``light``, its own values where unchanged."""
+def _light(cutout: Cutout, placement: Placement, background: Background) -> NDArray[np.float32]:
+    """Return the light a cell lets through, or on a dark background gives off, as it is stained."""
+    if background == "dark":
+        return cutout.emission() * np.array(placement.density, dtype=np.float32)
+    light = change_density(cutout.transmittance, placement.density)
+    return restained(light, placement.variation.stain)
+
+
+def _pixels(cutout: Cutout, placement: Placement, background: Background) -> NDArray[np.float32]:
+    """Return the donor's pixels with the density of its light, its own values where unchanged."""
     if placement.density == UNCHANGED and placement.variation.stain == UNSTAINED:
-        return cutout.pixels.astype(np.float32)
+        return in_planes(cutout.pixels).astype(np.float32).transpose(1, 2, 0)
+    light = _light(cutout, placement, background)
     own_plate = cutout.surface.evaluate_planes(cutout.box, *cutout.donor_px).transpose(1, 2, 0)
     return own_plate + light if background == "dark" else own_plate * light
