@@ -51,12 +51,11 @@ class Canvas:
         self, shape: tuple[int, int], tops: NDArray[np.int64], lefts: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
         """Return at which corners, (n,) each, a box of that shape meets none, bool (n,)."""
-        boxes = [(box.top, box.bottom, box.left, box.right) for box in self.boxes]
-        top, bottom, left, right = np.array(boxes, dtype=np.int64).reshape(-1, 4).T
-        down, across = tops[:, None], lefts[:, None]
-        meets = (down < bottom) & (top < down + shape[0])
-        meets &= (across < right) & (left < across + shape[1])
-        return ~meets.any(axis=1)
+        meets = np.zeros(tops.shape, dtype=np.bool_)
+        for box in self.boxes:
+            down = (tops < box.bottom) & (tops > box.top - shape[0])
+            meets |= down & (lefts < box.right) & (lefts > box.left - shape[1])
+        return ~meets
 
     def put(self, mask: NDArray[np.bool_], box: Box) -> None:
         """Mark a bystander's pixels."""

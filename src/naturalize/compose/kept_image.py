@@ -18,7 +18,7 @@ from naturalize.cutouts.cutout import FULL, Cutout
 from naturalize.cutouts.donor_objects import donor_objects
 from naturalize.geometry import Box
 from naturalize.images import Rgb
-from naturalize.optics import in_planes
+from naturalize.optics import in_planes, transmittance
 
 _BARE = np.float32(0.93)
 """Transmittance in all channels, and next to a pixel too, from which it shows bare slide."""
@@ -55,7 +55,8 @@ class KeptImage:
         twice there.
         """
         own_plate = self.hole.surface.evaluate_planes(window, *self.hole.donor_px)
-        light = (in_planes(self.picture[window.slices]) / own_plate).transpose(1, 2, 0)
+        seen = in_planes(self.picture[window.slices])
+        light = transmittance(seen, own_plate).transpose(1, 2, 0)
         weight = np.full(light.shape[:2], FULL, dtype=np.uint8)
         weight[inside(window, self.hole.box)] -= _taken_out(bank, self.hole, halo=recipe.halo)
         below = inside(window, subject.box)

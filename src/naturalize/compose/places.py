@@ -59,7 +59,7 @@ def places_of(bank: CutoutBank) -> Places:
         numbers={row.id: number for number, row in enumerate(rows)},
         of_kind=_numbers_by([row.kind for row in rows]),
         of_class=_numbers_by([(row.kind, row.label) for row in rows]),
-        alone=_numbers_by([None if row.sample_id in stock.crowded else row.kind for row in rows]),
+        alone=_numbers_by(["" if row.sample_id in stock.crowded else row.kind for row in rows]),
         colours=np.ascontiguousarray(np.array(colours).reshape(-1, 3).T),
         looks=np.ascontiguousarray(np.array(looks).reshape(-1, 3).T),
         reaches=np.array([reach for reach, _ in shapes]).reshape(-1, DIRECTIONS),
@@ -102,7 +102,7 @@ def _able(recipe: Recipe, places: Places, subject: CutoutRow) -> Numbers:
     own = places.numbers[subject.id]
     same = places.of_class[subject.kind, subject.label] if recipe.places == "class" else _NONE
     for numbers in (same, places.alone.get(subject.kind, _NONE), places.of_kind[subject.kind]):
-        others = numbers[numbers != own]
+        others: Numbers = numbers[numbers != own]
         if others.size:
             return others
     raise InputError("bank", f"another image with a {subject.kind} to put a cell in", "none")

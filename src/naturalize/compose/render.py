@@ -111,12 +111,12 @@ def bare_slide(
     Where a real image is kept it is that image's noise, whatever light it is shown in. With a
     ``box`` only what lies inside it.
     """
-    plate, kept = bank.plate(scene.plate), scene.surroundings
+    kept, surface = scene.surroundings, bank.donor_by_id[scene.plate].surface
     shape = scene.height_px, scene.width_px
     part = Box(0, 0, *shape) if box is None else box
-    grain = plate if kept is None else bank.plate(bank.by_id[kept.without].sample_id)
+    grain = bank.plate(scene.plate if kept is None else bank.by_id[kept.without].sample_id)
     noise = grain.noise(*shape, rng=child(scene.noise_seed, "noise"), box=part)
-    return plate.surface.evaluate_planes(part, *shape).transpose(1, 2, 0), noise
+    return surface.evaluate_planes(part, *shape).transpose(1, 2, 0), noise
 
 
 def _layer(placement: Placement, bank: CutoutBank, recipe: Recipe, shape: tuple[int, ...]) -> Layer:

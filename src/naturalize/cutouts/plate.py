@@ -69,7 +69,7 @@ class Plate:
         first = ((turns * 2 + flip) * len(self.tiles) + tile) * 3 * TILE_PX
         within = np.arange(3 * TILE_PX).reshape(3, 1, TILE_PX, 1)
         laid = lines.take(first[:, None] + within)
-        return laid.view(np.int8).reshape(3, rows * TILE_PX, columns * TILE_PX)
+        return np.asarray(laid.view(np.int8).reshape(3, rows * TILE_PX, columns * TILE_PX))
 
     def _posed(self) -> NDArray[np.int8]:
         """Return the residuals in every pose, int8 (4 quarter turns, 2 flips, n, 3, 24, 24)."""
