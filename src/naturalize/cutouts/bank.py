@@ -10,7 +10,7 @@ a person to look at, ``masks.csv`` the label images it was cut by where a user g
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -50,8 +50,10 @@ TURNED_DOWN_COLUMNS = [
     "id", "kind", "reason", "detail", "sample_id", "top", "left", "height", "width", "outline",
 ]  # fmt: skip
 BYSTANDERS: tuple[Kind, ...] = ("RBC", "PLT", "OBJ")
-_KEPT = 512
+_KEPT_MIB, _KEPT_LEAST = 64, 64
 """Cutouts kept in memory: those of a scene, drawn first and painted next, and a small bank's."""
+_BYTES_PX = 17
+"""What a pixel of a cutout takes: its colour, weight, mask and transmittance."""
 
 
 @dataclass(frozen=True)
@@ -220,9 +222,18 @@ class CutoutBank:
             rows_of.setdefault(row.sample_id, []).append(row)
         return rows_of
 
-    @lru_cache(maxsize=_KEPT)  # noqa: B019 -- a bank lives as long as its process
     def cutout(self, cutout_id: str) -> Cutout:
-        """Return one cutout with its pixels."""
+        """Return one cutout with its pixels; the last ones asked for are kept in memory."""
+        return self._cutout(cutout_id)
+
+    @cached_property
+    def _cutout(self) -> Callable[[str], Cutout]:
+        """Reads a cutout, or finds it among as many as take 64 MiB if they are of mean size."""
+        total = sum(row.box.height * row.box.width for row in self.rows) * _BYTES_PX
+        count = _KEPT_MIB * 2**20 * len(self.rows) // max(total, 1)
+        return lru_cache(maxsize=max(count, _KEPT_LEAST))(self._read_cutout)
+
+    def _read_cutout(self, cutout_id: str) -> Cutout:
         row = self.by_id[cutout_id]
         donor = self.donor_by_id[row.sample_id]
         h, w = row.box.height, row.box.width
