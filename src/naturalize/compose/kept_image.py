@@ -60,8 +60,8 @@ class KeptImage:
         weight = np.full(light.shape[:2], FULL, dtype=np.uint8)
         weight[inside(window, self.hole.box)] -= _taken_out(bank, self.hole, halo=recipe.halo)
         below = inside(window, subject.box)
-        rest = FULL - subject.weight.astype(np.int32)
-        through = (weight[below].astype(np.int32) * rest) // FULL
+        rest = (FULL - subject.weight).astype(np.uint16)
+        through = (weight[below] * rest) // FULL
         weight[below] = np.where(_shows_slide(light[below]), through, weight[below])
         pixels = light if recipe.blend == "transmittance" else plate * light
         return Layer(Box(0, 0, window.height, window.width), light, pixels, weight, ground=True)
