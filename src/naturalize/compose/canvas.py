@@ -67,7 +67,8 @@ class Canvas:
 
     def _mark(self, mask: NDArray[np.bool_], box: Box, what: int) -> None:
         seen = box.clipped(*self.shape)
-        np.copyto(self.taken[seen.slices], np.uint8(what), where=mask[inside(box, seen)])
+        taken = self.taken[seen.slices]
+        np.maximum(taken, mask[inside(box, seen)] * np.uint8(what), out=taken)
         self.boxes.append(box)
 
 

@@ -41,7 +41,7 @@ def soften_cuts(
     Its own pixels and its undisturbed rim stay as they are.
     """
     own = (weight == FULL).view(np.uint8)
-    cut = ((cv2.dilate(own, _SQUARE) > own) & (weight < FULL // 2)).view(np.uint8)
+    cut = cv2.dilate(own, _SQUARE) * (weight < FULL // 2)
     left, top, width, height = cv2.boundingRect(cut)
     if not width:
         return light, weight
