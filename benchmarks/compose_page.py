@@ -27,10 +27,10 @@ def page(found: Mapping[str, Any]) -> str:
         "Made by `python benchmarks/compose.py BANK -o docs/results/compose`; figures and all "
         "rounds in `speed.json`. Milliseconds of processor time an image, one core, best round; "
         "each round makes composites never made before, so what a cache holds is what it would "
-        "hold in training. Where a real image is kept, painting includes decoding it. *Plain Pillow* is the paper's Algorithm 1: eight red cells and a "
-        "leukocyte pasted by bounding box on a plate of one colour. Where the "
-        "load is above one, others used the machine too: a quiet one is likely faster, and what "
-        "two processes gain cannot be told.",
+        "hold in training. Where a real image is kept, painting includes decoding it. *Plain "
+        "Pillow* is the paper's Algorithm 1: eight red cells and a leukocyte pasted by bounding "
+        "box on a plate of one colour. Where the load is above one, others used the machine too: "
+        "a quiet one is likely faster, and what two processes gain cannot be told.",
     ]
     for name, bank in found.items():
         lines += ["", f"## {name}", "", _about(bank)]
