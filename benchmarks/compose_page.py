@@ -85,7 +85,8 @@ def _workers(workers: Mapping[str, Any]) -> str:
     one, two = (max(workers["per_second"][key]) for key in ("1", "2"))
     return (
         f"Two processes: {two:.0f} composites a second against {one:.0f} of one (wall clock, best "
-        f"of two turns of {workers['images']:,} each), {workers['gain']:.2f} times (aim: 1.8)."
+        f"of two turns of {workers['images']:,} each; {workers['when']}), {workers['gain']:.2f} "
+        "times (aim: 1.8)."
     )
 
 

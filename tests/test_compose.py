@@ -34,6 +34,10 @@ def loaded(bank: Artefact) -> CutoutBank:
     return CutoutBank.load(bank)
 
 
+def draw(recipe: Recipe, loaded: CutoutBank, seed: int = 0, label: str = "EO") -> Scene:
+    return draw_scene(recipe, loaded, label, rng=child(seed, "test"))
+
+
 def test_corners_clear_of_boxes_are_those_whose_box_meets_none() -> None:
     canvas = Canvas.of((80, 90))
     for top, left in ((5, 5), (30, 40), (60, 10)):
@@ -43,10 +47,6 @@ def test_corners_clear_of_boxes_are_those_whose_box_meets_none() -> None:
     taken = np.pad(canvas.taken > 0, 20)
     for top, left, alone in zip(tops, lefts, clear, strict=True):
         assert alone == (not taken[top + 20 : top + 29, left + 20 : left + 34].any())
-
-
-def draw(recipe: Recipe, loaded: CutoutBank, seed: int = 0, label: str = "EO") -> Scene:
-    return draw_scene(recipe, loaded, label, rng=child(seed, "test"))
 
 
 @pytest.mark.parametrize("name", shipped_recipes())
