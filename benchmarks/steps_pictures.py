@@ -16,11 +16,11 @@ import numpy as np
 
 from naturalize import images
 from naturalize.compose.blend import BLENDS, Layer
+from naturalize.compose.kept_image import KeptImage
 from naturalize.compose.placement import draw_scene
 from naturalize.compose.recipe import load_recipe
 from naturalize.compose.render import bare_slide
 from naturalize.compose.render import render as compose
-from naturalize.compose.surroundings import ground
 from naturalize.curate.clean import curate
 from naturalize.cutouts.bank import CutoutBank
 from naturalize.cutouts.make_bank import make_bank
@@ -90,7 +90,9 @@ def kept_row(home: Path, label: str, seed: int) -> list[images.Rgb]:
     canvas, noise = bare_slide(scene, bank)
     none = canvas[:0, :0]
     nothing = Layer(Box(0, 0, 0, 0), none, none, np.zeros((0, 0), np.uint8))
-    below = ground(scene.surroundings, bank, recipe, canvas, nothing)
+    whole = Box(0, 0, scene.height_px, scene.width_px)
+    real = KeptImage.of(scene.surroundings, bank)
+    below = real.ground(bank, recipe, whole, canvas, nothing)
     emptied = np.clip(np.rint(BLENDS[recipe.blend](canvas, noise, [below])), 0, 255)
     subject = bank.by_id[scene.placements[0].cutout]
     composite = compose(scene, bank, recipe).image

@@ -12,6 +12,7 @@ import pytest
 from naturalize import images
 from naturalize.artefact import Artefact, open_artefact
 from naturalize.compose.blend import BLENDS, Layer, change_density
+from naturalize.compose.canvas import Canvas
 from naturalize.compose.composite_set import CompositeSet
 from naturalize.compose.jpeg_grid import BLOCK_PX
 from naturalize.compose.make_composites import RECORDS, make_composites, replay
@@ -35,6 +36,17 @@ def loaded(bank: Artefact) -> CutoutBank:
 
 def draw(recipe: Recipe, loaded: CutoutBank, seed: int = 0, label: str = "EO") -> Scene:
     return draw_scene(recipe, loaded, label, rng=child(seed, "test"))
+
+
+def test_corners_clear_of_boxes_are_those_whose_box_meets_none() -> None:
+    canvas = Canvas.of((80, 90))
+    for top, left in ((5, 5), (30, 40), (60, 10)):
+        canvas.put(np.ones((12, 17), bool), Box(top, left, 12, 17))
+    tops, lefts = (side.ravel() for side in np.mgrid[-12:80, -17:90])
+    clear = canvas.clear_of_boxes((9, 14), tops, lefts)
+    taken = np.pad(canvas.taken > 0, 20)
+    for top, left, alone in zip(tops, lefts, clear, strict=True):
+        assert alone == (not taken[top + 20 : top + 29, left + 20 : left + 34].any())
 
 
 @pytest.mark.parametrize("name", shipped_recipes())

@@ -223,6 +223,15 @@ def test_noise_is_tiles_laid_row_by_row_each_turned_and_flipped() -> None:
     assert (noise == whole[:50, :70]).all()
 
 
+@pytest.mark.parametrize("box", [Box(0, 0, 50, 70), Box(30, 25, 20, 45), Box(23, 24, 2, 1)])
+def test_noise_inside_a_box_is_part_of_the_whole(box: Box) -> None:
+    tiles = np.random.default_rng(0).integers(100, 156, (5, TILE_PX, TILE_PX, 3), dtype=np.uint8)
+    plate = Plate("a.jpg", flat(), 120, 120, tiles)
+    whole = plate.noise(50, 70, rng=np.random.default_rng(7))
+    part = plate.noise(50, 70, rng=np.random.default_rng(7), box=box)
+    assert (part == whole[box.slices]).all()
+
+
 def test_an_image_that_shows_too_little_slide_is_no_plate() -> None:
     background = np.zeros((120, 120), bool)
     covered = take_plate("a.jpg", scene(), background, flat())

@@ -49,6 +49,22 @@ def test_formats(format_: str) -> None:
         np.testing.assert_array_equal(got, np.asarray(picture.convert("RGB")))
 
 
+@pytest.mark.parametrize("how", [{}, {"quality": 30}, {"progressive": True}, {"subsampling": 0}])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_proven_files_decode_to_the_same_pixels(mode: str, how: dict[str, int]) -> None:
+    data = saved(PICTURE.convert(mode), "JPEG", **how)
+    np.testing.assert_array_equal(images.decode(data, proven=True), images.decode(data))
+
+
+def test_proven_files_are_turned_upright_too() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = saved(PICTURE, "JPEG", exif=exif)
+    np.testing.assert_array_equal(images.decode(data, proven=True), images.decode(data))
+    png = saved(PICTURE, "PNG")
+    np.testing.assert_array_equal(images.decode(png, proven=True), RGB)
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "P"])
 def test_few_colours_become_three_channels(mode: str) -> None:
     picture = PICTURE.convert(mode)

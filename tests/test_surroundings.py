@@ -19,7 +19,7 @@ from naturalize.compose.objects import placed_objects
 from naturalize.compose.placement import draw_scene
 from naturalize.compose.places import places_of
 from naturalize.compose.recipe import Recipe, load_recipe
-from naturalize.compose.render import Composite, render
+from naturalize.compose.render import Composite, paint, render
 from naturalize.compose.silhouette import DIRECTIONS, misfit, silhouette
 from naturalize.cutouts.bank import CutoutBank
 from naturalize.datasets.manifest import read_sample, read_table
@@ -111,6 +111,38 @@ def test_density_changes_neighbours_as_it_does_the_subject(
     before = -np.log(originals[scene.plate][dark] / plate[dark])
     after = -np.log(composite.image[dark] / plate[dark])
     assert after.mean() / before.mean() == pytest.approx(1.5, abs=0.05)
+
+
+def test_density_follows_the_law_of_transmittance_everywhere(
+    loaded: CutoutBank, originals: dict[str, Rgb]
+) -> None:
+    """Against float64 powers, each pixel by its own plate: no value is off by more than one."""
+    recipe = load_recipe("transplant")
+    for seed, density in enumerate([(0.93, 0.95, 0.97), (1.07, 1.0, 1.04)]):
+        scene = draw_scene(recipe, loaded, "EO", rng=child(seed, "kept"))
+        assert scene.surroundings is not None
+        kept = scene.surroundings.model_copy(update={"density": density})
+        changed = scene.model_copy(update={"surroundings": kept})
+        pixels, _ = paint(changed, loaded, recipe)
+        plate = loaded.donor_by_id[scene.plate].surface
+        slide = plate.evaluate(scene.height_px, scene.width_px).astype(np.float64)
+        truth = slide * np.minimum(originals[scene.plate] / slide, 1.5) ** np.array(density)
+        away = away_from_cells(render(scene, loaded, recipe), loaded)
+        assert np.abs(pixels[away] - np.clip(truth, 0, 255)[away]).max() < 1.5
+
+
+@pytest.mark.parametrize("blend", BLENDS_ON["light"])
+def test_what_is_computed_near_the_cells_alone_is_as_on_the_whole_canvas(
+    blend: str, loaded: CutoutBank
+) -> None:
+    """Another focus takes the whole canvas; this one is too little to change a value."""
+    recipe = load_recipe("naturalize").model_copy(update={"blend": blend})
+    for seed in range(3):
+        scene = draw_scene(recipe, loaded, "EO", rng=child(seed, "kept"))
+        pixels, labels = paint(scene, loaded, recipe)
+        whole, same_labels = paint(scene.model_copy(update={"focus": 1e-12}), loaded, recipe)
+        assert (pixels == whole).all()
+        assert (labels == same_labels).all()
 
 
 def test_second_nucleated_cells_lie_among_their_own_class_alone(loaded: CutoutBank) -> None:

@@ -33,6 +33,21 @@ class Box:
         """Row and column slices for numpy indexing; the box must lie inside the image."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
+    def meets(self, other: Box) -> bool:
+        """Whether the two share a pixel."""
+        down = self.top < other.bottom and other.top < self.bottom
+        return down and self.left < other.right and other.left < self.right
+
+    def joined(self, other: Box) -> Box:
+        """Return the smallest box that holds both.
+
+        >>> Box(0, 4, 2, 2).joined(Box(3, 1, 2, 2))
+        Box(top=0, left=1, height=5, width=5)
+        """
+        top, left = min(self.top, other.top), min(self.left, other.left)
+        bottom, right = max(self.bottom, other.bottom), max(self.right, other.right)
+        return Box(top, left, bottom - top, right - left)
+
     def clipped(self, height_px: int, width_px: int) -> Box:
         """Return the part of this box inside an image; its sides are 0 when there is none."""
         top, left = max(0, self.top), max(0, self.left)

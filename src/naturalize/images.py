@@ -27,6 +27,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
@@ -52,15 +53,20 @@ _UPRIGHT = {
 _TURNED = (5, 6, 7, 8)
 
 
-def decode(data: bytes, *, name: str = "image") -> Rgb:
+def decode(data: bytes, *, name: str = "image", proven: bool = False) -> Rgb:
     """Decode a whole image file to RGB, upright by its EXIF orientation.
 
+    ``proven`` bytes have been decoded before, or just encoded: a plain JPEG among them is left to
+    OpenCV, which takes half the time and gives the same pixels, but those of a damaged file too.
     Raises :class:`ImageError` naming ``name`` for what the table above refuses, and its subclass
     :class:`NotAnImageError` when the bytes are of no known image format.
     """
     with _opened(data, name) as image:
         _refuse_pages(image, name)
         turn = _UPRIGHT.get(_orientation(image))
+        if proven and (image.format, image.mode, turn) == ("JPEG", "RGB", None):
+            coded = np.frombuffer(data, np.uint8)
+            return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR_RGB), dtype=np.uint8)
         upright = image.transpose(turn) if turn is not None else image
         return _rgb(upright, name)
 

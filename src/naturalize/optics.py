@@ -166,12 +166,21 @@ def fit_plate(rgb: Rgb, bare: NDArray[np.bool_], background: Background = "light
 def transmittance(rgb: Rgb, plate_rgb: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the share of light let through, float32 of the shape of ``rgb``; may exceed 1.
 
+    ``plate_rgb`` is the bare slide, at least 1.
+
     >>> transmittance(np.uint8([[[50, 100, 200]]]), np.full((1, 1, 3), 200, np.float32)).tolist()
     [[[0.25, 0.5, 1.0]]]
     """
-    light = rgb.astype(np.float32)
-    light /= np.maximum(plate_rgb, 1)
-    return light
+    return np.asarray(np.divide(rgb, plate_rgb, dtype=np.float32))
+
+
+def in_planes(rgb: Rgb) -> Rgb:
+    """Return (3, height, width) of an image (height, width, 3), each channel in one piece.
+
+    >>> in_planes(np.uint8([[[1, 2, 3], [4, 5, 6]]])).tolist()
+    [[[1, 4]], [[2, 5]], [[3, 6]]]
+    """
+    return np.ascontiguousarray(rgb.transpose(2, 0, 1))
 
 
 def optical_density(rgb: Rgb, plate_rgb: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -16,7 +16,7 @@ through a table of whole numbers, so that every machine renders the same pixels.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -40,9 +40,9 @@ class Layer:
     """One oriented object: visible ``box`` on the canvas, ``light`` (h, w, 3), ``weight`` (h, w).
 
     ``light`` is the transmittance, float32, its density already changed, or on a dark background
-    the light given off; ``pixels`` the donor's pixels with the same change
-    (``light`` again for ``transmittance`` and ``emission``, which look at none). A ``ground`` is no
-    object but what lies below them all.
+    the light given off; ``pixels`` the donor's pixels with the same change. Where a blend looks at
+    one of them alone, the other is that one again. A ``ground`` is no object but what lies below
+    them all.
     """
 
     box: Box
@@ -50,6 +50,11 @@ class Layer:
     pixels: NDArray[np.float32]
     weight: NDArray[np.uint8]
     ground: bool = False
+
+    def seen_in(self, window: Box) -> Layer:
+        """Return the layer placed on the part of the canvas inside ``window``."""
+        top, left = self.box.top - window.top, self.box.left - window.left
+        return replace(self, box=Box(top, left, self.box.height, self.box.width))
 
 
 Blend = Callable[[NDArray[np.float32], NDArray[np.int8], Iterable[Layer]], NDArray[np.float32]]
@@ -67,19 +72,20 @@ def transmittance(
     light = np.ones_like(plate)
     bare = np.ones(plate.shape[:2], dtype=np.float32)
     for layer in layers:
-        weight = layer.weight.astype(np.float32) / np.float32(FULL)
+        share = layer.weight / np.float32(FULL)
         own = layer.light - 1
-        own *= weight[..., None]
+        own *= share[..., None]
         own += 1
-        below = np.copy(light[layer.box.slices])
+        below = light[layer.box.slices]
         brightening = np.maximum(own, below)
         np.maximum(brightening, 1, out=brightening)
         np.minimum(own, below, out=own)
-        np.multiply(own, brightening, out=light[layer.box.slices])
-        bare[layer.box.slices] *= 1 - weight
-    light *= plate
+        np.multiply(own, brightening, out=below)
+        bare[layer.box.slices] *= 1 - share
     for channel in range(3):
-        light[..., channel] += noise[..., channel] * bare
+        plane = light[..., channel]
+        plane *= plate[..., channel]
+        plane += noise[..., channel] * bare
     return light
 
 
@@ -94,9 +100,9 @@ def emission(
     image = plate.copy()
     bare = np.ones(plate.shape[:2], dtype=np.float32)
     for layer in layers:
-        weight = layer.weight.astype(np.float32) / np.float32(FULL)
-        image[layer.box.slices] += weight[..., None] * layer.light
-        bare[layer.box.slices] *= 1 - weight
+        share = layer.weight / np.float32(FULL)
+        image[layer.box.slices] += share[..., None] * layer.light
+        bare[layer.box.slices] *= 1 - share
     return image + noise * bare[..., None]
 
 
@@ -106,8 +112,9 @@ def alpha(
     """Return the paper's hard cut, float32 (H, W, 3): donor pixels replace the plate's."""
     image = plate + noise
     for layer in layers:
-        own = layer.weight == FULL
-        image[layer.box.slices][own] = layer.pixels[own]
+        own = (layer.weight == FULL)[..., None]
+        below = image[layer.box.slices]
+        below[:] = np.where(own, layer.pixels, below)
     return image
 
 
@@ -117,9 +124,9 @@ def feather(
     """Return the paper's cut with a soft rim, float32 (H, W, 3): donor pixels mixed by weight."""
     image = plate + noise
     for layer in layers:
-        weight = layer.weight.astype(np.float32) / np.float32(FULL)
+        share = layer.weight / np.float32(FULL)
         below = image[layer.box.slices]
-        below += weight[..., None] * (layer.pixels - below)
+        below += share[..., None] * (layer.pixels - below)
     return image
 
 
@@ -173,14 +180,14 @@ def change_density(light: NDArray[np.float32], density: Density) -> NDArray[np.f
     """
     if density == UNCHANGED:
         return light
-    changed = np.empty_like(light)
+    changed = light * np.float32(_STEPS)
+    places = np.rint(changed, out=changed).astype(np.intp)
     for channel, factor in enumerate(density):
         if factor == 1.0:
             changed[..., channel] = light[..., channel]
-            continue
-        steps = light[..., channel] * np.float32(_STEPS)
-        places = np.rint(steps, out=steps).astype(np.intp)
-        _powers(factor).take(places, out=changed[..., channel], mode="clip")
+        else:
+            table, plane = _powers(factor), changed[..., channel]
+            table.take(places[..., channel], out=plane, mode="clip")
     return changed
 
 

@@ -33,7 +33,7 @@ class Canvas:
     def fits(self, mask: NDArray[np.bool_], box: Box, recipe: Recipe) -> bool:
         """Whether an object may lie in ``box``; ``mask`` has the box's shape."""
         by_box = recipe.collision == "box"
-        if by_box and any(_meet(box, other) for other in self.boxes):
+        if by_box and any(box.meets(other) for other in self.boxes):
             return False
         seen = box.clipped(*self.shape)
         if not seen.height or not seen.width:
@@ -47,6 +47,16 @@ class Canvas:
         free_of_subject = not (below == SUBJECT).any()
         return area > 0 and free_of_subject and overlap <= recipe.overlap * area
 
+    def clear_of_boxes(
+        self, shape: tuple[int, int], tops: NDArray[np.int64], lefts: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Return at which corners, (n,) each, a box of that shape meets none, bool (n,)."""
+        meets = np.zeros(tops.shape, dtype=np.bool_)
+        for box in self.boxes:
+            down = (tops < box.bottom) & (tops > box.top - shape[0])
+            meets |= down & (lefts < box.right) & (lefts > box.left - shape[1])
+        return ~meets
+
     def put(self, mask: NDArray[np.bool_], box: Box) -> None:
         """Mark a bystander's pixels."""
         self._mark(mask, box, TAKEN)
@@ -57,7 +67,8 @@ class Canvas:
 
     def _mark(self, mask: NDArray[np.bool_], box: Box, what: int) -> None:
         seen = box.clipped(*self.shape)
-        np.copyto(self.taken[seen.slices], np.uint8(what), where=mask[inside(box, seen)])
+        taken = self.taken[seen.slices]
+        np.maximum(taken, mask[inside(box, seen)] * np.uint8(what), out=taken)
         self.boxes.append(box)
 
 
@@ -65,7 +76,3 @@ def inside(box: Box, seen: Box) -> tuple[slice, slice]:
     """Return the slices of an array of ``box`` that lie in its visible part ``seen``."""
     top, left = seen.top - box.top, seen.left - box.left
     return slice(top, top + seen.height), slice(left, left + seen.width)
-
-
-def _meet(a: Box, b: Box) -> bool:
-    return a.top < b.bottom and b.top < a.bottom and a.left < b.right and b.left < a.right

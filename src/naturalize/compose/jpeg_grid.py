@@ -5,9 +5,16 @@ A JPEG encoded again on another grid shows two: the new one, and inside each cut
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
 from naturalize.geometry import Box
 
 BLOCK_PX = 8
+Where = TypeVar("Where", int, NDArray[np.int64])
+"""One place along an axis, in px, or many."""
 
 
 def grid_phase(box: Box, turns: int, flip: bool) -> tuple[int, int]:
@@ -25,7 +32,7 @@ def grid_phase(box: Box, turns: int, flip: bool) -> tuple[int, int]:
     return rows % BLOCK_PX, columns % BLOCK_PX
 
 
-def on_grid(box: Box, turns: int, flip: bool, top: int, left: int) -> tuple[int, int]:
+def on_grid(box: Box, turns: int, flip: bool, top: Where, left: Where) -> tuple[Where, Where]:
     """Return the place up to 4 px from (top, left) where a cutout's blocks meet the composite's.
 
     ``box`` is the cutout's on its donor, ``turns`` and ``flip`` how it is oriented.
@@ -37,7 +44,7 @@ def on_grid(box: Box, turns: int, flip: bool, top: int, left: int) -> tuple[int,
     return snapped(top, rows), snapped(left, columns)
 
 
-def snapped(position: int, phase: int) -> int:
+def snapped(position: Where, phase: int) -> Where:
     """Return the whole number nearest to ``position`` that is ``phase`` modulo 8.
 
     >>> snapped(17, 2), snapped(-3, 7)

@@ -58,19 +58,14 @@ def label_map(shape: tuple[int, ...], parts: Iterable[Part]) -> NDArray[np.uint1
 
 def visible_box(placement: Placement, shape: tuple[int, ...], canvas: tuple[int, ...]) -> Box:
     """Return the part of a ``canvas`` that a placed cutout of ``shape`` covers; may be empty."""
-    return _whole_box(placement, shape).clipped(canvas[0], canvas[1])
-
-
-def visible(placement: Placement, array: NDArray[A], canvas: tuple[int, ...]) -> NDArray[A]:
-    """Return an array (h, w, ...) of a cutout as placed: oriented, cut to :func:`visible_box`."""
-    box = _whole_box(placement, array.shape)
-    oriented = orient(array, placement.turns, placement.flip)
-    return oriented[inside(box, box.clipped(canvas[0], canvas[1]))]
-
-
-def _whole_box(placement: Placement, shape: tuple[int, ...]) -> Box:
     height_px, width_px = shape[:2] if placement.turns % 2 == 0 else shape[1::-1]
-    return Box(placement.top, placement.left, height_px, width_px)
+    return Box(placement.top, placement.left, height_px, width_px).clipped(canvas[0], canvas[1])
+
+
+def visible(placement: Placement, array: NDArray[A], seen: Box) -> NDArray[A]:
+    """Return an array (h, w, ...) of a cutout as placed: oriented, cut to its visible box."""
+    oriented = orient(array, placement.turns, placement.flip)
+    return oriented[inside(Box(placement.top, placement.left, *oriented.shape[:2]), seen)]
 
 
 def placed_objects(
@@ -87,7 +82,7 @@ def placed_objects(
         weight = bank.cutout(placement.cutout).weight
         mask = moved_weight(weight, placement.variation) == FULL
         row, box = bank.by_id[placement.cutout], visible_box(placement, mask.shape, shape)
-        parts.append((row.id, row.kind, row.label, (box, visible(placement, mask, shape))))
+        parts.append((row.id, row.kind, row.label, (box, visible(placement, mask, box))))
     below, own = len(parts) - len(scene.placements), len(scene.placements)
     order = label_map(shape, (part for *_, part in parts))
     numbers = np.array([0, *range(own + 1, own + below + 1), *range(1, own + 1)], np.uint16)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from naturalize.compose.appearance import moved_weight
 from naturalize.compose.blend import BLENDS_ON
 from naturalize.compose.canvas import Canvas
-from naturalize.compose.jpeg_grid import on_grid
+from naturalize.compose.jpeg_grid import Where, on_grid
 from naturalize.compose.layout import Slot, draw_slots
 from naturalize.compose.recipe import Recipe
 from naturalize.compose.scene import Placement, Scene, Variation
@@ -146,7 +146,7 @@ def _scattered(
     for _ in range(count if pool else 0):
         row = pool[int(drawing.rng.integers(len(pool)))]
         turns, flip = _draw_pose(drawing)
-        yield kind, _place(drawing, row, turns, flip, _corners(drawing, row, turns))
+        yield kind, _place(drawing, row, turns, flip, _corners(drawing, row, turns, flip))
 
 
 def draw_count(wanted: Any, seen: tuple[int, ...], *, rng: np.random.Generator) -> int:
@@ -227,16 +227,22 @@ def _place(
     return None
 
 
-def _corners(drawing: _Drawing, row: CutoutRow, turns: int) -> Iterator[tuple[int, int]]:
-    """Draw places (top, left) to try, anywhere on the canvas."""
+def _corners(
+    drawing: _Drawing, row: CutoutRow, turns: int, flip: bool
+) -> Iterable[tuple[int, int]]:
+    """Draw places (top, left) to try, anywhere on the canvas where no box meets another."""
     recipe = drawing.recipe
     (height_px, width_px), (h, w) = drawing.canvas.shape, _turned(row, turns)
     if recipe.border:
         low, high = (-h // 2, -w // 2), (height_px - h // 2, width_px - w // 2)
     else:
         low, high = (0, 0), (max(1, height_px - h + 1), max(1, width_px - w + 1))
-    tops, lefts = drawing.rng.integers(low, high, size=(recipe.attempts, 2)).T.tolist()
-    return zip(tops, lefts, strict=True)
+    tops, lefts = drawing.rng.integers(low, high, size=(recipe.attempts, 2)).T
+    if recipe.collision == "box":
+        tops, lefts = _on_grid(recipe, row, turns, flip, tops, lefts)
+        clear = drawing.canvas.clear_of_boxes((h, w), tops, lefts)
+        tops, lefts = tops[clear], lefts[clear]
+    return zip(tops.tolist(), lefts.tolist(), strict=True)
 
 
 def _draw_pose(drawing: _Drawing) -> Pose:
@@ -256,7 +262,7 @@ def _turned(row: CutoutRow, turns: int) -> tuple[int, int]:
 
 
 def _on_grid(
-    recipe: Recipe, row: CutoutRow, turns: int, flip: bool, top: int, left: int
-) -> tuple[int, int]:
-    """Return a place (top, left) as the recipe wants it: on the grid, or as it is."""
+    recipe: Recipe, row: CutoutRow, turns: int, flip: bool, top: Where, left: Where
+) -> tuple[Where, Where]:
+    """Return a place (top, left), or many, as the recipe wants it: on the grid, or as it is."""
     return on_grid(row.box, turns, flip, top, left) if recipe.jpeg_grid else (top, left)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from naturalize.compose.stock import stock_of
 from naturalize.cutouts.bank import CutoutBank, CutoutRow
 from naturalize.errors import InputError
 
+Key = TypeVar("Key")
+Numbers = NDArray[np.intp]
+_NONE = np.empty(0, np.intp)
 _DRAWN, _SUITED = 400, 5
 """Images drawn for a subject, at most, and those that suit best, among which one is drawn."""
 
@@ -24,16 +28,17 @@ _DRAWN, _SUITED = 400, 5
 class Places:
     """The subjects of a bank, each with the image it may be taken out of.
 
-    ``numbers`` finds them by id. Of each of ``rows``: its kind, its class, whether its image is
-    ``crowded`` (shows another nucleated cell), the colour of its slide (n, 3), how red cells look
-    there (n, 3; NaN where none was cut out), its silhouette (n, 72).
+    ``numbers`` finds them by id. Numbers of rows, ascending: ``of_kind``, ``of_class`` (a kind and
+    a class), and ``alone``, by kind, those whose images show no other nucleated cell. Of each of
+    ``rows``: the colour of its slide (3, n), how red cells look there (3, n; NaN where none was cut
+    out), its silhouette (n, 72).
     """
 
     rows: tuple[CutoutRow, ...]
     numbers: Mapping[str, int]
-    kinds: NDArray[np.str_]
-    labels: NDArray[np.str_]
-    crowded: NDArray[np.bool_]
+    of_kind: Mapping[str, Numbers]
+    of_class: Mapping[tuple[str, str], Numbers]
+    alone: Mapping[str, Numbers]
     colours: NDArray[np.float64]
     looks: NDArray[np.float64]
     reaches: NDArray[np.float64]
@@ -52,14 +57,22 @@ def places_of(bank: CutoutBank) -> Places:
     return Places(
         rows=rows,
         numbers={row.id: number for number, row in enumerate(rows)},
-        kinds=np.array([row.kind for row in rows], np.str_),
-        labels=np.array([row.label for row in rows], np.str_),
-        crowded=np.array([row.sample_id in stock.crowded for row in rows], np.bool_),
-        colours=np.array(colours).reshape(-1, 3),
-        looks=np.array(looks).reshape(-1, 3),
+        of_kind=_numbers_by([row.kind for row in rows]),
+        of_class=_numbers_by([(row.kind, row.label) for row in rows]),
+        alone=_numbers_by(["" if row.sample_id in stock.crowded else row.kind for row in rows]),
+        colours=np.ascontiguousarray(np.array(colours).reshape(-1, 3).T),
+        looks=np.ascontiguousarray(np.array(looks).reshape(-1, 3).T),
         reaches=np.array([reach for reach, _ in shapes]).reshape(-1, DIRECTIONS),
         touched=np.array([touched for _, touched in shapes], np.bool_).reshape(-1, DIRECTIONS),
     )
+
+
+def _numbers_by(keys: Sequence[Key]) -> dict[Key, Numbers]:
+    """Return at which places of ``keys`` each of them stands."""
+    found: dict[Key, list[int]] = {}
+    for number, key in enumerate(keys):
+        found.setdefault(key, []).append(number)
+    return {key: np.array(numbers, dtype=np.intp) for key, numbers in found.items()}
 
 
 def draw_place(
@@ -75,17 +88,7 @@ def draw_place(
     """
     places = places_of(bank)
     own = places.numbers[subject.id]
-    able = places.kinds == subject.kind
-    able[own] = False
-    same = able & (places.labels == subject.label)
-    alone = able & ~places.crowded
-    if recipe.places == "class" and same.any():
-        able = same
-    elif alone.any():
-        able = alone
-    if not able.any():
-        raise InputError("bank", f"another image with a {subject.kind} to put a cell in", "none")
-    alike = np.flatnonzero(_alike(recipe, places, own, able))
+    alike = _alike(recipe, places, own, _able(recipe, places, subject))
     if alike.size > _DRAWN:
         alike = rng.choice(alike, _DRAWN, replace=False)
     shape = places.reaches[own], places.touched[own]
@@ -94,11 +97,23 @@ def draw_place(
     return places.rows[int(alike[best])]
 
 
-def _alike(recipe: Recipe, places: Places, own: int, able: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which of the places that are ``able`` look like the ``own`` one, at least one."""
-    off = np.where(able, np.abs(places.colours - places.colours[own]).max(axis=1), np.inf)
-    lit = np.asarray(off <= max(recipe.plate_tolerance, float(off.min())))
+def _able(recipe: Recipe, places: Places, subject: CutoutRow) -> Numbers:
+    """Return the places a subject may take, by their numbers, its own left out."""
+    own = places.numbers[subject.id]
+    same = places.of_class[subject.kind, subject.label] if recipe.places == "class" else _NONE
+    for numbers in (same, places.alone.get(subject.kind, _NONE), places.of_kind[subject.kind]):
+        others: Numbers = numbers[numbers != own]
+        if others.size:
+            return others
+    raise InputError("bank", f"another image with a {subject.kind} to put a cell in", "none")
+
+
+def _alike(recipe: Recipe, places: Places, own: int, able: Numbers) -> Numbers:
+    """Return those of the places ``able`` that look like the ``own`` one, at least one."""
+    colours, looks = places.colours, places.looks
+    off = np.abs(colours[:, able] - colours[:, own, None]).max(axis=0)
+    lit: Numbers = able[off <= max(recipe.plate_tolerance, float(off.min()))]
     if recipe.stain == "any":
         return lit
-    alike = lit & ~(np.abs(places.looks - places.looks[own]).max(axis=1) > UNLIKE)
-    return alike if alike.any() else lit
+    alike: Numbers = lit[~(np.abs(looks[:, lit] - looks[:, own, None]).max(axis=0) > UNLIKE)]
+    return alike if alike.size else lit

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 from naturalize.compose.appearance import moved, moved_weight, refocused, restained
 from naturalize.compose.blend import BLENDS, Layer, change_density
+from naturalize.compose.kept_image import KeptImage
 from naturalize.compose.objects import Part, label_map, visible, visible_box
 from naturalize.compose.recipe import Recipe
 from naturalize.compose.rim import keep_halo, soften_cuts
-from naturalize.compose.scene import UNCHANGED, UNSTAINED, Placement, Scene
-from naturalize.compose.surroundings import ground
+from naturalize.compose.scene import UNCHANGED, UNSTAINED, Placement, Scene, Surroundings
 from naturalize.cutouts.bank import CutoutBank
 from naturalize.cutouts.cutout import FULL, Cutout
 from naturalize.geometry import Box
 from naturalize.images import Rgb, decode, encode_jpeg
-from naturalize.optics import Background
+from naturalize.optics import Background, in_planes
 from naturalize.seeds import child
 
 
@@ -48,23 +48,52 @@ def render(scene: Scene, bank: CutoutBank, recipe: Recipe) -> Composite:
     """Render ``scene`` with cutouts and plate from ``bank``."""
     pixels, labels = paint(scene, bank, recipe)
     jpeg = encode_jpeg(pixels, quality=recipe.encode.quality, chroma=recipe.encode.chroma)
-    return Composite(scene, decode(jpeg), jpeg, labels)
+    return Composite(scene, decode(jpeg, proven=True), jpeg, labels)
 
 
 def paint(scene: Scene, bank: CutoutBank, recipe: Recipe) -> tuple[Rgb, NDArray[np.uint16]]:
     """Return the pixels of a scene as they are before the final encode, and its label map."""
-    canvas, noise = bare_slide(scene, bank)
     parts: list[Part] = []
     shape = scene.height_px, scene.width_px
     layers = _noted((_layer(p, bank, recipe, shape) for p in scene.placements), parts)
-    if scene.surroundings is not None:
+    if scene.surroundings is None:
+        pixels = _rounded(BLENDS[recipe.blend](*bare_slide(scene, bank), layers), scene.focus)
+    else:
         (subject,) = layers
-        layers = iter((ground(scene.surroundings, bank, recipe, canvas, subject), subject))
-    blended = BLENDS[recipe.blend](canvas, noise, layers)
-    blended = refocused(blended, scene.focus)
-    np.clip(blended, 0, 255, out=blended)
-    planes = np.rint(blended, out=blended).astype(np.uint8).transpose(2, 0, 1)
-    return np.asarray(cv2.merge(list(planes)), dtype=np.uint8), label_map(shape, parts)
+        pixels = _among_kept(scene, scene.surroundings, bank, recipe, subject)
+    return pixels, label_map(shape, parts)
+
+
+def _rounded(blended: NDArray[np.float32], focus: float) -> Rgb:
+    """Return the pixels, uint8, of what was blended (h, w, 3)."""
+    focused = refocused(blended, focus)
+    planes = []
+    for channel in range(3):
+        plane = np.clip(focused[..., channel], 0, 255)
+        planes.append(np.rint(plane, out=plane).astype(np.uint8))
+    return np.asarray(cv2.merge(planes), dtype=np.uint8)
+
+
+def _among_kept(
+    scene: Scene, kept: Surroundings, bank: CutoutBank, recipe: Recipe, subject: Layer
+) -> Rgb:
+    """Return a subject in a real image, uint8 (H, W, 3).
+
+    In its own light and focus that image stays as it is but around the two cells, and nothing is
+    computed elsewhere.
+    """
+    real = KeptImage.of(kept, bank)
+    same = scene.plate == real.hole.sample_id and not scene.focus
+    whole = Box(0, 0, scene.height_px, scene.width_px)
+    window = real.hole.box.joined(subject.box) if same else whole
+    canvas, noise = bare_slide(scene, bank, window)
+    layers = real.ground(bank, recipe, window, canvas, subject), subject.seen_in(window)
+    blended = _rounded(BLENDS[recipe.blend](canvas, noise, layers), scene.focus)
+    if window == whole:
+        return blended
+    pixels = real.picture.copy()
+    pixels[window.slices] = blended
+    return pixels
 
 
 def _noted(layers: Iterable[Layer], parts: list[Part]) -> Iterator[Layer]:
@@ -74,49 +103,58 @@ def _noted(layers: Iterable[Layer], parts: list[Part]) -> Iterator[Layer]:
         yield layer
 
 
-def bare_slide(scene: Scene, bank: CutoutBank) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+def bare_slide(
+    scene: Scene, bank: CutoutBank, box: Box | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
     """Return the plate of a scene, float32 (H, W, 3), and its noise, int8 of the same shape.
 
-    Where a real image is kept it is that image's noise, whatever light it is shown in.
+    Where a real image is kept it is that image's noise, whatever light it is shown in. With a
+    ``box`` only what lies inside it.
     """
-    plate, kept = bank.plate(scene.plate), scene.surroundings
+    kept, surface = scene.surroundings, bank.donor_by_id[scene.plate].surface
     shape = scene.height_px, scene.width_px
-    grain = plate if kept is None else bank.plate(bank.by_id[kept.without].sample_id)
-    noise = grain.noise(*shape, rng=child(scene.noise_seed, "noise"))
-    surface = plate.surface.evaluate_planes(Box(0, 0, *shape), *shape)
-    return surface.transpose(1, 2, 0), noise
+    part = Box(0, 0, *shape) if box is None else box
+    grain = bank.plate(scene.plate if kept is None else bank.by_id[kept.without].sample_id)
+    noise = grain.noise(*shape, rng=child(scene.noise_seed, "noise"), box=part)
+    return surface.evaluate_planes(part, *shape).transpose(1, 2, 0), noise
 
 
 def _layer(placement: Placement, bank: CutoutBank, recipe: Recipe, shape: tuple[int, ...]) -> Layer:
     """Return one object, oriented and changed, cut to what is visible."""
-    cutout = bank.cutout(placement.cutout)
+    cutout, background = bank.cutout(placement.cutout), bank.statistics.background
     variation = placement.variation
-    if bank.statistics.background == "dark":
-        light = cutout.emission() * np.array(placement.density, dtype=np.float32)
-    else:
-        light = change_density(cutout.transmittance, placement.density)
-    dyed = restained(light, variation.stain)
-    pixels = light = moved(dyed, variation)
     weight = moved_weight(cutout.weight, variation)
     if recipe.blend in ("transmittance", "emission"):
+        light = moved(_light(cutout, placement, background), variation)
         weight = keep_halo(weight) if recipe.halo else weight
         light, weight = soften_cuts(light, weight) if recipe.soft_cuts else (light, weight)
+        pixels = light
     else:
-        own = _pixels(cutout, dyed, placement, bank.statistics.background)
-        pixels = moved(own, variation)
+        light = pixels = moved(_pixels(cutout, placement, background), variation)
+        if recipe.blend == "poisson":
+            light = moved(_light(cutout, placement, background), variation)
+    box = visible_box(placement, weight.shape, shape)
+    seen = visible(placement, light, box)
     return Layer(
-        box=visible_box(placement, weight.shape, shape),
-        light=visible(placement, light, shape),
-        pixels=visible(placement, pixels, shape),
-        weight=visible(placement, weight, shape),
+        box=box,
+        light=seen,
+        pixels=seen if pixels is light else visible(placement, pixels, box),
+        weight=visible(placement, weight, box),
     )
 
 
-def _pixels(
-    cutout: Cutout, light: NDArray[np.float32], placement: Placement, background: Background
-) -> NDArray[np.float32]:
-    """Return the donor's pixels with the density of ``light``, its own values where unchanged."""
+def _light(cutout: Cutout, placement: Placement, background: Background) -> NDArray[np.float32]:
+    """Return the light a cell lets through, or on a dark background gives off, as it is stained."""
+    if background == "dark":
+        return cutout.emission() * np.array(placement.density, dtype=np.float32)
+    light = change_density(cutout.transmittance, placement.density)
+    return restained(light, placement.variation.stain)
+
+
+def _pixels(cutout: Cutout, placement: Placement, background: Background) -> NDArray[np.float32]:
+    """Return the donor's pixels with the density of its light, its own values where unchanged."""
     if placement.density == UNCHANGED and placement.variation.stain == UNSTAINED:
-        return cutout.pixels.astype(np.float32)
+        return in_planes(cutout.pixels).astype(np.float32).transpose(1, 2, 0)
+    light = _light(cutout, placement, background)
     own_plate = cutout.surface.evaluate_planes(cutout.box, *cutout.donor_px).transpose(1, 2, 0)
     return own_plate + light if background == "dark" else own_plate * light

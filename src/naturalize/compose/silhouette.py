@@ -54,11 +54,12 @@ def misfit(
     >>> misfit(round_cell, alone, np.array([round_cell, round_cell + 6]), np.array([alone, alone]))
     array([0., 1.])
     """
-    covers = reach >= reaches - 1
-    met = all_touched & covers
-    shown = (all_touched & ~covers).sum(axis=1)
-    beside = met | np.roll(met, 1, axis=1) | np.roll(met, -1, axis=1)
-    loose = (touched & ~beside).sum(axis=1)
-    deep = (np.maximum(reach - reaches - _SHALLOW_PX, 0) * all_touched).sum(axis=1)
-    other_size = np.abs(reach - reaches).mean(axis=1)
+    further = reach - reaches
+    met = all_touched & (reach >= reaches - 1)
+    shown = np.count_nonzero(all_touched, axis=1) - np.count_nonzero(met, axis=1)
+    own = np.flatnonzero(touched)
+    beside = met[:, own] | met[:, own - 1] | met[:, (own + 1) % DIRECTIONS]
+    loose = own.size - np.count_nonzero(beside, axis=1)
+    deep = (np.maximum(further - _SHALLOW_PX, 0) * all_touched).sum(axis=1)
+    other_size = np.abs(further).mean(axis=1)
     return np.asarray(shown + loose + deep / 8 + other_size / 6)

@@ -65,11 +65,9 @@ class Stain:
         matched = UNCHANGED
         if self.wanted is not None and own is not None:
             matched = _matching(self.wanted, own)
-        whole, *channels = self.rng.uniform(-1, 1, 4)
+        whole, *channels = self.rng.uniform(-1, 1, 4).tolist()
         varied = [(1 + self.cell * whole) * (1 + self.channel * c) for c in channels]
-        r, g, b = (
-            round(float(i * m * v), 3) for i, m, v in zip(self.image, matched, varied, strict=True)
-        )
+        r, g, b = (round(i * m * v, 3) for i, m, v in zip(self.image, matched, varied, strict=True))
         return r, g, b
 
 
@@ -144,9 +142,9 @@ def near(recipe: Recipe, bank: CutoutBank, kind: Kind, plate: DonorRow) -> Pool:
 
 
 def _lit_like(bank: CutoutBank, tolerance: float, kind: Kind, plate: DonorRow) -> NDArray[np.intp]:
-    _, colours = bank.bystanders[kind]
-    off = np.abs(colours - plate.surface.coefficients[:, 0]).max(axis=1, initial=0.0)
-    return np.flatnonzero(off <= tolerance)
+    _, donors = bank.bystanders[kind]
+    off = np.abs(bank.donor_colours - plate.surface.coefficients[:, 0]).max(axis=1)
+    return np.flatnonzero((off <= tolerance)[donors])
 
 
 def _clear(bank: CutoutBank, tolerance: float, plate: str) -> Pool:
@@ -163,7 +161,8 @@ def _alike(bank: CutoutBank, tolerance: float, plate: str, known: str) -> Pool:
     clear, stock = _clear(bank, tolerance, plate), stock_of(bank)
     if len(clear) <= _CELLS:
         return clear
-    off = np.abs(stock.cell_looks - stock.looks[known]).max(axis=1)[clear.chosen]
+    _, donors = bank.bystanders["RBC"]
+    off = np.abs(stock.donor_looks - stock.looks[known]).max(axis=1)[donors[clear.chosen]]
     nearest = np.flatnonzero(off <= np.partition(off, _CELLS)[_CELLS])
     order = np.argsort(off[nearest], kind="stable")[:_CELLS]
     return Pool(clear.rows, clear.chosen[nearest[order]])

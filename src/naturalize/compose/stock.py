@@ -29,8 +29,8 @@ class Stock:
     median); ``densities`` the optical densities (natural logarithm) of the first three. ``crowded``
     are the donors that show a nucleated cell beside their subject. ``layouts`` tells where all its
     red cells lie, taken or not, ``rims`` how wide the rim of each red cell is in px.
-    ``cell_looks`` (n, 5) and ``cells_clear`` bool (n,) are about the donors of the bank's red cells
-    and those cells, ``plate_looks`` (m, 5) about its plates, NaN where no red cell was cut out.
+    ``cells_clear`` bool (n,) is about the bank's red cells, ``donor_looks`` (m, 5) and
+    ``plate_looks`` (p, 5) about its donors and plates, NaN where no red cell was cut out.
     """
 
     looks: Mapping[str, NDArray[np.float64]]
@@ -38,8 +38,8 @@ class Stock:
     densities: Mapping[str, Density]
     layouts: Mapping[str, tuple[Box, ...]]
     rims: Mapping[str, int]
-    cell_looks: NDArray[np.float64]
     cells_clear: NDArray[np.bool_]
+    donor_looks: NDArray[np.float64]
     plate_looks: NDArray[np.float64]
 
 
@@ -74,8 +74,8 @@ def stock_of(bank: CutoutBank) -> Stock:
         densities={name: _density(look) for name, look in looks.items()},
         layouts={name: tuple(boxes) for name, boxes in layouts.items()},
         rims=rims,
-        cell_looks=_by_column([looks[row.sample_id] for row in cells]),
         cells_clear=np.array([row.id in clear for row in cells], dtype=np.bool_),
+        donor_looks=_by_column([looks.get(row.sample_id, unknown) for row in bank.donors]),
         plate_looks=_by_column([looks.get(row.sample_id, unknown) for row in bank.plates]),
     )
 

@@ -7,27 +7,17 @@ its own cell hid may come to light, no edge cut through a neighbour may end on b
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from naturalize.compose.appearance import moved_weight
-from naturalize.compose.blend import Layer, change_density
 from naturalize.compose.jpeg_grid import on_grid
 from naturalize.compose.places import draw_place
 from naturalize.compose.recipe import Recipe
-from naturalize.compose.rim import keep_halo
 from naturalize.compose.scene import Placement, Scene, Surroundings, Variation
 from naturalize.compose.stain import draw_tint
 from naturalize.compose.variation import draw_focus, draw_light, draw_variation
 from naturalize.cutouts.bank import CutoutBank, CutoutRow
-from naturalize.cutouts.cutout import FULL, Cutout
-from naturalize.cutouts.donor_objects import donor_objects
-from naturalize.geometry import Box
-from naturalize.optics import transmittance
-
-_BARE = np.float32(0.93)
-"""Transmittance in all channels, and next to a pixel too, from which it shows bare slide."""
+from naturalize.cutouts.cutout import FULL
 
 
 def draw_kept_scene(
@@ -69,52 +59,6 @@ def draw_kept_scene(
     )
 
 
-def ground(
-    kept: Surroundings,
-    bank: CutoutBank,
-    recipe: Recipe,
-    plate: NDArray[np.float32],
-    subject: Layer,
-) -> Layer:
-    """Return what a scene keeps of a real image, to lie below all else.
-
-    ``plate`` is the slide it is shown on, float32 (H, W, 3). Where slide shows, ``subject`` is laid
-    over slide and noise of their own, as noise seen through a cell would be twice there.
-    """
-    hole = bank.cutout(kept.without)
-    whole, window = Box(0, 0, *hole.donor_px), subject.box.slices
-    light = change_density(_light(bank, hole, whole), kept.density)
-    weight = np.full(hole.donor_px, FULL, dtype=np.uint8)
-    weight[hole.box.slices] -= _taken_out(bank, hole, halo=recipe.halo)
-    through = (weight[window].astype(np.int32) * (FULL - subject.weight.astype(np.int32))) // FULL
-    weight[window] = np.where(_shows_slide(light[window]), through, weight[window])
-    pixels = light if recipe.blend == "transmittance" else plate * light
-    return Layer(whole, light, pixels, weight, ground=True)
-
-
-def _light(bank: CutoutBank, hole: Cutout, whole: Box) -> NDArray[np.float32]:
-    """Return the transmittance of the image a cell lies in, float32 (H, W, 3), in planes."""
-    picture = np.ascontiguousarray(bank.picture(hole.sample_id).transpose(2, 0, 1))
-    plate = hole.surface.evaluate_planes(whole, *hole.donor_px)
-    return transmittance(picture, plate).transpose(1, 2, 0)
-
-
-def _taken_out(bank: CutoutBank, hole: Cutout, *, halo: bool) -> NDArray[np.uint8]:
-    """Return the weight by which a cell is taken out of its image, uint8 of the shape of its box.
-
-    A cutout keeps clear of whatever stain is near, so slivers of the cell's own edge would stay
-    behind: within two pixels of it all goes that is not known to be another object's.
-    """
-    weight = keep_halo(hole.weight) if halo else hole.weight
-    near = cv2.dilate(hole.mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    others = np.zeros(hole.donor_px, dtype=np.bool_)
-    for one in donor_objects(bank, hole.sample_id):
-        if one.id != hole.id:
-            others[one.box.slices] |= one.pixels
-    near &= ~others[hole.box.slices]
-    return np.where(near & (weight < FULL), np.uint8(FULL - 1), weight)
-
-
 def _in_place_of(
     recipe: Recipe,
     bank: CutoutBank,
@@ -131,11 +75,3 @@ def _in_place_of(
     if not recipe.jpeg_grid or variation.moves:
         return top, left
     return on_grid(subject.box, 0, False, top, left)
-
-
-def _shows_slide(light: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return which pixels of light (h, w, 3) show bare slide, as do those around them."""
-    bare = np.pad((light > _BARE).all(axis=2), 1, constant_values=True)
-    height, width = light.shape[:2]
-    shifts = [bare[r : r + height, c : c + width] for r in range(3) for c in range(3)]
-    return np.asarray(np.logical_and.reduce(shifts))

@@ -10,7 +10,7 @@ a person to look at, ``masks.csv`` the label images it was cut by where a user g
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -50,8 +50,10 @@ TURNED_DOWN_COLUMNS = [
     "id", "kind", "reason", "detail", "sample_id", "top", "left", "height", "width", "outline",
 ]  # fmt: skip
 BYSTANDERS: tuple[Kind, ...] = ("RBC", "PLT", "OBJ")
-_KEPT = 512
+_KEPT_MIB, _KEPT_LEAST = 64, 64
 """Cutouts kept in memory: those of a scene, drawn first and painted next, and a small bank's."""
+_BYTES_PX = 17
+"""What a pixel of a cutout takes: its colour, weight, mask and transmittance."""
 
 
 @dataclass(frozen=True)
@@ -161,12 +163,18 @@ class CutoutBank:
         return _colours(self.plates)
 
     @cached_property
-    def bystanders(self) -> dict[Kind, tuple[tuple[CutoutRow, ...], NDArray[np.float64]]]:
-        """What is no subject, by kind, with the plate colours of the donors."""
-        found: dict[Kind, tuple[tuple[CutoutRow, ...], NDArray[np.float64]]] = {}
+    def donor_colours(self) -> NDArray[np.float64]:
+        """Colour of the slide at the centre of each of :attr:`donors`, float64 (n, 3)."""
+        return _colours(self.donors)
+
+    @cached_property
+    def bystanders(self) -> dict[Kind, tuple[tuple[CutoutRow, ...], NDArray[np.intp]]]:
+        """What is no subject, by kind, with the places of its donors in :attr:`donors`."""
+        places = {donor.sample_id: place for place, donor in enumerate(self.donors)}
+        found: dict[Kind, tuple[tuple[CutoutRow, ...], NDArray[np.intp]]] = {}
         for kind in BYSTANDERS:
             rows = tuple(row for row in self.rows if row.kind == kind and not row.label)
-            found[kind] = rows, _colours([self.donor_by_id[row.sample_id] for row in rows])
+            found[kind] = rows, np.array([places[row.sample_id] for row in rows], np.intp)
         return found
 
     @cached_property
@@ -214,9 +222,18 @@ class CutoutBank:
             rows_of.setdefault(row.sample_id, []).append(row)
         return rows_of
 
-    @lru_cache(maxsize=_KEPT)  # noqa: B019 -- a bank lives as long as its process
     def cutout(self, cutout_id: str) -> Cutout:
-        """Return one cutout with its pixels."""
+        """Return one cutout with its pixels; the last ones asked for are kept in memory."""
+        return self._cutout(cutout_id)
+
+    @cached_property
+    def _cutout(self) -> Callable[[str], Cutout]:
+        """Reads a cutout, or finds it among as many as take 64 MiB if they are of mean size."""
+        total = sum(row.box.height * row.box.width for row in self.rows) * _BYTES_PX
+        count = _KEPT_MIB * 2**20 * len(self.rows) // max(total, 1)
+        return lru_cache(maxsize=max(count, _KEPT_LEAST))(self._read_cutout)
+
+    def _read_cutout(self, cutout_id: str) -> Cutout:
         row = self.by_id[cutout_id]
         donor = self.donor_by_id[row.sample_id]
         h, w = row.box.height, row.box.width
@@ -245,25 +262,25 @@ class CutoutBank:
         row = self.donor_by_id[sample_id]
         behind = row.tiles * TILE_PX * TILE_PX * 3
         data = self._bytes(row, behind + row.file_bytes)[behind:]
-        return decode(data.tobytes(), name=sample_id)
+        return decode(data.tobytes(), name=sample_id, proven=True)
 
     def _bytes(self, row: CutoutRow | DonorRow, count: int) -> NDArray[np.uint8]:
         """Read what lies in a shard; none is kept open or mapped, so memory stays flat."""
         path, start = self._shard(row.shard)
-        data = np.fromfile(path, np.uint8, count=count, offset=start + row.offset)
-        data.flags.writeable = False
-        return data
+        with path.open("rb", buffering=0) as file:
+            file.seek(start + row.offset)
+            return np.frombuffer(file.read(count), np.uint8)
 
-    def _shard(self, number: int) -> tuple[str, int]:
+    def _shard(self, number: int) -> tuple[Path, int]:
         """Return the file of a shard and where its bytes begin, behind the header."""
         if number not in self._shards:
             path = shard_path(self.folder, number)
             mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-            self._shards[number] = str(path), int(mapped.offset)
+            self._shards[number] = path, int(mapped.offset)
         return self._shards[number]
 
     @cached_property
-    def _shards(self) -> dict[int, tuple[str, int]]:
+    def _shards(self) -> dict[int, tuple[Path, int]]:
         return {}
 
 

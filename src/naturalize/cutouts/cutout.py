@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from naturalize.geometry import Box
 from naturalize.images import Rgb
-from naturalize.optics import PlateSurface, transmittance
+from naturalize.optics import PlateSurface, in_planes, transmittance
 from naturalize.segment import Kind
 
 FULL = 255
@@ -60,8 +60,7 @@ class Cutout:
         In memory channel by channel, as everything is that composing computes.
         """
         planes = self.surface.evaluate_planes(self.box, *self.donor_px)
-        pixels = np.ascontiguousarray(self.pixels.transpose(2, 0, 1))
-        light = transmittance(pixels, planes).transpose(1, 2, 0)
+        light = transmittance(in_planes(self.pixels), planes).transpose(1, 2, 0)
         light.flags.writeable = False
         return light
 

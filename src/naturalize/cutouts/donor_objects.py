@@ -24,14 +24,22 @@ class DonorObject:
     pixels: NDArray[np.bool_]
 
 
-def donor_objects(bank: CutoutBank, sample_id: str) -> list[DonorObject]:
-    """Return the objects of one donor: its cutouts, then what was turned down, by its outline."""
+def donor_objects(
+    bank: CutoutBank, sample_id: str, *, near: Box | None = None
+) -> list[DonorObject]:
+    """Return the objects of one donor: its cutouts, then what was turned down, by its outline.
+
+    With ``near`` only those whose boxes meet that one.
+    """
     found = [
         DonorObject(row.id, row.kind, row.box, bank.cutout(row.id).mask)
         for row in bank.rows_of(sample_id)
+        if near is None or near.meets(row.box)
     ]
     refused = bank.turned_down_of(sample_id)
-    return found + [_drawn(one) for one in refused if one.outline]
+    return found + [
+        _drawn(one) for one in refused if one.outline and (near is None or near.meets(one.box))
+    ]
 
 
 def _drawn(refused: TurnedDown) -> DonorObject:

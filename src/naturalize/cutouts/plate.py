@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.cutouts.triage import Refusal
+from naturalize.geometry import Box
 from naturalize.images import Rgb
 from naturalize.optics import PlateSurface
 
@@ -16,7 +16,7 @@ TILE_PX = 24
 MAX_TILES = 6
 MIN_BACKGROUND = 0.03
 _BLOCK_PX = 8
-_ZERO = 128
+_ZERO = np.uint8(128)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,25 +37,48 @@ class Plate:
         """Return the colour of the plate at its centre, float64 (3,)."""
         return self.surface.coefficients[:, 0]
 
-    def noise(self, height_px: int, width_px: int, *, rng: np.random.Generator) -> NDArray[np.int8]:
+    def noise(
+        self, height_px: int, width_px: int, *, rng: np.random.Generator, box: Box | None = None
+    ) -> NDArray[np.int8]:
         """Return int8 (height, width, 3) of noise laid out from the tiles, each turned at random.
 
         Whole numbers from integer draws: the same on every machine. Without a tile there is none.
+        Of a ``box`` on that canvas only its part is laid out.
         """
+        part = Box(0, 0, height_px, width_px) if box is None else box
         if not len(self.tiles):
-            return np.zeros((height_px, width_px, 3), dtype=np.int8)
+            return np.zeros((part.height, part.width, 3), dtype=np.int8)
         rows, columns = -(-height_px // TILE_PX), -(-width_px // TILE_PX)
-        tile, turns, flip = rng.integers(0, [len(self.tiles), 4, 2], size=(rows * columns, 3)).T
-        laid = self._posed[turns, flip, tile].reshape(rows, columns, 3, TILE_PX, TILE_PX)
-        planes = laid.transpose(2, 0, 3, 1, 4).reshape(3, rows * TILE_PX, columns * TILE_PX)
-        return np.asarray(planes[:, :height_px, :width_px].transpose(1, 2, 0))
+        drawn = rng.integers(0, [len(self.tiles), 4, 2], size=(rows * columns, 3))
+        top, left = part.top // TILE_PX, part.left // TILE_PX
+        touched = np.s_[top : -(-part.bottom // TILE_PX), left : -(-part.right // TILE_PX)]
+        planes = self._laid(drawn.reshape(rows, columns, 3)[touched])
+        first_row, first_column = part.top - top * TILE_PX, part.left - left * TILE_PX
+        rest = np.s_[first_row : first_row + part.height, first_column : first_column + part.width]
+        return planes.transpose(1, 2, 0)[rest]
 
-    @cached_property
+    def _laid(self, drawn: NDArray[np.int64]) -> NDArray[np.int8]:
+        """Lay tiles side by side, int8 (3, rows * 24, columns * 24).
+
+        ``drawn`` (rows, columns, 3) tells which tile, its quarter turns and its flip. A line of a
+        tile is copied at once.
+        """
+        rows, columns = drawn.shape[:2]
+        lines = self._posed().reshape(-1, TILE_PX).view(f"V{TILE_PX}")[:, 0]
+        tile, turns, flip = drawn.transpose(2, 0, 1)
+        first = ((turns * 2 + flip) * len(self.tiles) + tile) * 3 * TILE_PX
+        within = np.arange(3 * TILE_PX).reshape(3, 1, TILE_PX, 1)
+        laid = lines.take(first[:, None] + within)
+        return np.asarray(laid.view(np.int8).reshape(3, rows * TILE_PX, columns * TILE_PX))
+
     def _posed(self) -> NDArray[np.int8]:
-        """The residuals in every pose, int8 (4 quarter turns, 2 flips, n, 3, 24, 24)."""
-        residual = (self.tiles.astype(np.int16) - _ZERO).astype(np.int8).transpose(0, 3, 1, 2)
-        turned = np.stack([np.rot90(residual, turns, axes=(2, 3)) for turns in range(4)])
-        return np.stack([turned, turned[..., ::-1]], axis=1)
+        """Return the residuals in every pose, int8 (4 quarter turns, 2 flips, n, 3, 24, 24)."""
+        residual = (self.tiles ^ _ZERO).view(np.int8).transpose(0, 3, 1, 2)
+        posed = np.empty((4, 2, *residual.shape), dtype=np.int8)
+        for turns in range(4):
+            posed[turns, 0] = np.rot90(residual, turns, axes=(2, 3))
+        posed[:, 1] = posed[:, 0, ..., ::-1]
+        return posed
 
 
 def take_plate(
