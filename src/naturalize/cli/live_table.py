@@ -40,7 +40,8 @@ class LiveTable:
             self._live.update(self._table(), refresh=True)
         elif _is_validated(told):
             cells = zip(COLUMNS, self._cells(told), strict=True)
-            self._console.print(", ".join(f"{name} {cell}" for name, cell in cells))
+            told_in_words = ", ".join(f"{name} {cell}" for name, cell in cells)
+            self._console.print(told_in_words, soft_wrap=True)
 
     def track(self, items: Iterable[T], total: int, what: str) -> Iterator[T]:
         """Show the table while training; a progress bar while anything else is done."""
