@@ -18,7 +18,8 @@ from naturalize.segment.star_cells import find_star_cells, part_regions
 _GREY = 0.75
 _AZURE = 0.1
 _HAIR = 0.1
-_EDGE_DENSITY = 0.3
+_EDGE_SHARE = 0.3
+_EDGE_AZURE = 0.1
 _BEYOND = 0.08
 _LEAST_VOTES = 12
 _LEAST_STAIN = 0.016
@@ -42,7 +43,7 @@ def find_platelets(
     for number, place in enumerate(find_boxes(labels), start=1):
         if place is not None:
             here = stain.window(place)
-            piece = _dense(labels[place] == number, here)
+            piece = _stained(labels[place] == number, here)
             if _is_platelet(piece, here, diameter_px):
                 found[place][piece] = number
     return found
@@ -53,13 +54,12 @@ def with_haze(platelets: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bo
     return near(platelets, _BEYOND * diameter_px)
 
 
-def _dense(body: NDArray[np.bool_], stain: Stain) -> NDArray[np.bool_]:
-    """Return the part of ``body`` that is dense beside its median, and foreground."""
-    density = stain.density.max(axis=2)
-    edge = max(
-        _EDGE_DENSITY * float(median(density[body])), FOREGROUND_SHARE * stain.red_cell_density
-    )
-    return np.asarray(body & (density > edge))
+def _stained(body: NDArray[np.bool_], stain: Stain) -> NDArray[np.bool_]:
+    """Return the part of ``body`` that is dense and azure beside its median, and foreground."""
+    density, azure = stain.density.max(axis=2), stain.purple - _GREY * stain.density[..., 2]
+    least = _EDGE_SHARE * float(median(density[body]))
+    dense = density > max(least, FOREGROUND_SHARE * stain.red_cell_density)
+    return np.asarray(body & dense & (azure > _EDGE_AZURE * float(median(azure[body]))))
 
 
 def _is_platelet(piece: NDArray[np.bool_], stain: Stain, diameter_px: float) -> bool:

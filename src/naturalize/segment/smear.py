@@ -27,7 +27,8 @@ from naturalize.segment.star_cells import find_star_cells
 
 RED_CELL_MICRONS = 7.5
 _FALLBACK_DIAMETER = 0.21
-_LEAST_RED_CELL_SCORE = 0.3
+_LEAST_RED_CELL_SCORE = 0.28
+_USUAL_AREA = 1.6
 _PURPLE_SHARE = 0.42
 
 
@@ -155,6 +156,7 @@ def _red_cell_masks(
         reasons = tuple(reason for reason, holds in said.items() if holds)
         mask = _mask("RBC", labels, number, window, reasons=reasons)
         score = mask.score**2 * float(cells.plain[number])
+        score *= min(1.0, _USUAL_AREA * usual / mask.area_px)
         whole = 0.15 * usual < mask.area_px < 2.5 * usual
         if whole and score > _LEAST_RED_CELL_SCORE and not _is_purple(mask, stain):
             masks.append(replace(mask, score=score))

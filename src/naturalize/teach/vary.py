@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from naturalize.segment.cell_net import COARSE, N_RAYS, SEEN, UNIT_PX, folded
+from naturalize.segment.cell_net import COARSE, N_RAYS, UNIT_PX, folded
 from naturalize.teach.lesson import Lesson, resampled
 
 A = TypeVar("A", bound=np.generic)
@@ -18,8 +18,6 @@ UNKNOWN = 255
 """What a pixel beyond the image shows."""
 _SIZES = (0.75, 1.35)
 _GAMMAS = (0.75, 1.35)
-_FADING = (-0.3, 0.4)
-"""Mean and spread of the logarithm of what azure stain is multiplied by."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +39,8 @@ def draw_example(lesson: Lesson, *, rng: np.random.Generator) -> Example:
     """Cut a square of 128 px out of a lesson, after a change of size, pose and look."""
     lesson = _flipped(_square(_sized(lesson, rng), rng), rng)
     known = lesson.shown != UNKNOWN
-    seen = _faded(np.ascontiguousarray(lesson.seen, dtype=np.float32), lesson.shown, rng)
-    for change in (_restained, _refocused, _disturbed, _spotted):
-        seen = change(seen, rng)
-    seen *= known[..., None]
+    seen = np.ascontiguousarray(lesson.seen, dtype=np.float32)
+    seen = _spotted(_disturbed(_refocused(_restained(seen, rng), rng), rng), rng) * known[..., None]
     places = (slice(1, None, COARSE), slice(1, None, COARSE))
     votes, voting = _votes(lesson.owner[places], lesson.cells)
     shown = np.ascontiguousarray(lesson.shown)
@@ -107,30 +103,19 @@ def _turned(array: NDArray[A], flip: bool, turns: int) -> NDArray[A]:
     return np.rot90(array[:, ::-1] if flip else array, turns)
 
 
-def _faded(
-    seen: NDArray[np.float32], shown: NDArray[np.uint8], rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """Stain nucleated cells and platelets fainter or deeper beside red cells, each kind alike."""
-    for kind in ("WBC", "PLT"):
-        own = cv2.GaussianBlur((shown == SEEN.index(kind)).astype(np.float32), (0, 0), 1.0)
-        change = float(np.exp(np.clip(rng.normal(*_FADING), -1.3, 0.4))) - 1
-        seen = seen * (1 + np.float32(change) * own)[..., None]
-    return np.asarray(seen, dtype=np.float32)
-
-
 def _restained(seen: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     """Change contrast, depth and colour of the stain."""
     if rng.random() < 0.6:
         seen = np.sign(seen) * np.abs(seen) ** np.float32(rng.uniform(*_GAMMAS))
-    mix = np.eye(3) + rng.normal(0, 0.11, (3, 3))
+    mix = np.eye(3) + rng.normal(0, 0.09, (3, 3))
     depth = np.exp(rng.normal(0, 0.18) + rng.normal(0, 0.1, 3))
     return np.asarray(seen @ (depth[:, None] * mix).astype(np.float32))
 
 
 def _refocused(seen: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     """Blur or sharpen."""
-    if rng.random() < 0.65:
-        return np.asarray(cv2.GaussianBlur(seen, (0, 0), float(rng.uniform(0.3, 2.5))))
+    if rng.random() < 0.6:
+        return np.asarray(cv2.GaussianBlur(seen, (0, 0), float(rng.uniform(0.3, 2.1))))
     if rng.random() < 0.3:
         return np.asarray(
             seen + rng.uniform(0.2, 0.8) * (seen - cv2.GaussianBlur(seen, (0, 0), 1.2))
