@@ -27,6 +27,9 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 NAMES = BLENDS_ON["light"]
 
+GONE_RIM_PX = 4
+"""How far around the cell taken out of kept surroundings its rim may reach."""
+
 
 def exact(values: Floats, known: Bools, region: Bools) -> NDArray[np.float64]:
     """Solve Laplace's equation as a sparse system, nothing flowing out of the region."""
@@ -184,6 +187,9 @@ def test_the_same_scene_under_any_blend(loaded: CutoutBank) -> None:
         weight = orient(loaded.cutout(p.cutout).weight, p.turns, p.flip)
         seen = Box(p.top, p.left, *weight.shape).clipped(*touched.shape)
         touched[seen.slices] = True
+    assert first.scene.surroundings is not None
+    gone = loaded.by_id[first.scene.surroundings.without]
+    touched[gone.box.grown(GONE_RIM_PX).clipped(*touched.shape).slices] = True
     for name in NAMES[1:]:
         assert made[name].scene == first.scene
         assert (made[name].label_map == first.label_map).all()
