@@ -12,7 +12,7 @@ from naturalize.segment.regions import find_boxes, label_regions, opened
 from naturalize.segment.star_cells import StarCells, covered_shares, home_regions, paint
 
 _THREAD = 0.12
-_SPUR = 0.16
+_SPUR = 0.22
 _OVERLAP = 0.08
 _CORE = 0.88
 _LOOSE = (1.25,)

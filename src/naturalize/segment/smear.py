@@ -15,7 +15,11 @@ from naturalize.images import Rgb
 from naturalize.segment.cell_net import look, network_digest, shown_by
 from naturalize.segment.mask import Kind, Mask
 from naturalize.segment.nuclear_size import nucleated_cells_only
-from naturalize.segment.nucleated_cells import find_cells, with_nuclei_settled
+from naturalize.segment.nucleated_cells import (
+    find_cells,
+    with_nuclei_settled,
+    without_red_cells,
+)
 from naturalize.segment.nucleus import PurpleParts, find_nuclei, nuclear_pixels
 from naturalize.segment.platelets import find_platelets, with_haze
 from naturalize.segment.red_cell_size import LEAST_DIAMETER_PX, red_cell_diameter
@@ -94,11 +98,12 @@ class Smear(Segmenter):
             return []
         parts = find_nuclei(stain, nuclear, diameter)
         sight = look(stain, diameter, self._network_file)
+        stars = find_star_cells(sight, "RBC")
         shown = with_nuclei_settled(shown_by(sight, stain.foreground.shape), parts, diameter)
+        shown = without_red_cells(shown, stars, stain)
         cells = find_cells(shown, sight, parts, diameter)
         platelets = find_platelets(shown, sight, stain, diameter)
         taken = (cells > 0) | with_haze(platelets > 0, diameter)
-        stars = find_star_cells(sight, "RBC")
         red_cells = split_red_cells(stain.foreground & ~taken, stars, diameter, other=taken)
         return [
             *_cell_masks(cells, parts, diameter),
