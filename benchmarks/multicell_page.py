@@ -98,7 +98,7 @@ _PAGE = """\
 naturalize curate out/real/dataset -o out/curate/multicell
 python benchmarks/multicell.py bases     # a person marks which of the drawn images show one cell
 python benchmarks/multicell.py recall
-python benchmarks/multicell.py flagged --seed 2   # sheets; two judges fill in what is right
+python benchmarks/multicell.py flagged --seed 5   # sheets; two judges fill in what is right
 python benchmarks/multicell.py score     # this page
 ```
 
