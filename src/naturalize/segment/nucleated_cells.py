@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 
 from naturalize.segment.cell_net import SEEN, Sight
 from naturalize.segment.nucleus import PurpleParts
-from naturalize.segment.regions import fill_holes, label_areas, label_regions, opened
+from naturalize.segment.regions import (
+    bounds,
+    fill_holes,
+    label_areas,
+    label_regions,
+    opened,
+    widened,
+)
 from naturalize.segment.stain import Stain
 from naturalize.segment.star_cells import StarCells, find_star_cells, paint, part_regions
 
@@ -65,7 +72,9 @@ def find_cells(
     ``shown`` uint8 (height, width) tells what each pixel shows, by its place in ``SEEN``. A small
     region without a nucleus is none. ``diameter_px`` is that of a red cell.
     """
-    own = fill_holes(opened(shown == SEEN.index("WBC"), _THREAD * diameter_px))
+    raw = shown == SEEN.index("WBC")
+    here = bounds(raw, 2)
+    own = widened(fill_holes(opened(raw[here], _THREAD * diameter_px)), here, raw.shape)
     regions, stats = label_regions(own)
     area = stats[:, cv2.CC_STAT_AREA] / (np.pi / 4 * diameter_px**2)
     nuclear = np.bincount(regions[parts.nuclei > 0], minlength=len(area)) > 0

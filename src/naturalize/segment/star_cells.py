@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import cv2
@@ -23,6 +24,8 @@ _WAVES = 9
 _FRACTION_BITS = 4
 _LINE_PX = 0.5
 """How far OpenCV's polygons reach beyond their corners."""
+_ANGLES = np.arange(_CORNERS) * (2 * np.pi / _CORNERS)
+_WAYS = np.stack([np.sin(_ANGLES), np.cos(_ANGLES)], axis=1)
 MARGINS = (1.12, 1.06, 1.0)
 _FAR = (2.0, 1.6, 1.3, 1.12, 1.0)
 
@@ -55,13 +58,15 @@ class StarCells:
 
         They lie ``margin`` times as far from the centre, and ``grown_px`` farther.
         """
+        reach = self._reach * margin + grown_px
+        return np.asarray(self.centres[:, None] + reach[..., None] * _WAYS, dtype=np.float32)
+
+    @cached_property
+    def _reach(self) -> NDArray[np.float64]:
         waves = np.fft.rfft(self.rays, axis=1)[:, :_WAVES] / N_RAYS
         waves[:, 1:] *= 2
-        angle = np.arange(_CORNERS) * (2 * np.pi / _CORNERS)
-        basis = np.exp(1j * np.outer(np.arange(_WAVES), angle - np.pi / N_RAYS))
-        reach = (waves @ basis).real * margin + grown_px
-        way = np.stack([np.sin(angle), np.cos(angle)], axis=1)
-        return np.asarray(self.centres[:, None] + reach[..., None] * way, dtype=np.float32)
+        basis = np.exp(1j * np.outer(np.arange(_WAVES), _ANGLES - np.pi / N_RAYS))
+        return np.asarray((waves @ basis).real)
 
 
 def find_star_cells(sight: Sight, kind: str) -> StarCells:
