@@ -107,7 +107,7 @@ def test_pieces_cover_the_foreground_and_nothing_else() -> None:
     cells = split_red_cells(foreground, stars(CHAIN), 64)
     assert iou(cells.labels > 0, foreground) > 0.98
     assert not (cells.labels > 0)[~foreground].any()
-    assert len(cells.touching) == len(cells.plain) == len(CHAIN) + 1
+    assert len(cells.touching) == len(cells.agreement) == len(CHAIN) + 1
     assert not cells.touching[0]
 
 

@@ -24,15 +24,6 @@ class Edges:
     def __len__(self) -> int:
         return len(self.weight)
 
-    def every(self, step: int) -> Edges:
-        """Return each ``step``-th point, its weight so much larger."""
-        weight = self.weight[::step] * np.float32(step)
-        return Edges(self.points[::step], self.inward[::step], weight)
-
-    def where(self, which: NDArray[np.bool_]) -> Edges:
-        """Return some of the points."""
-        return Edges(self.points[which], self.inward[which], self.weight[which])
-
 
 def outline_edges(share: NDArray[np.float32], free: NDArray[np.bool_], sigma_px: float) -> Edges:
     """Return the outline of a mask where it is ``free``, not at the image's border.

@@ -20,7 +20,7 @@ from naturalize.segment.stain import Stain
 from naturalize.segment.star_cells import StarCells, find_star_cells, paint, part_regions
 
 _THREAD = 0.25
-_LENT = 0.5
+_SURE = 0.5
 _HAEMOGLOBIN = 0.2
 _LEAST_AREA = 0.3
 _BARE_AREA = 0.7
@@ -57,7 +57,7 @@ def without_red_cells(
     Lessons lay red cells over nucleated ones; on a slide they are pressed together. So of pixels
     within the outline of a sure red cell, those of haemoglobin's colour are its own.
     """
-    sure = red_cells.chosen(np.flatnonzero(red_cells.agreement > _LENT))
+    sure = red_cells.chosen(np.flatnonzero(red_cells.agreement > _SURE))
     within = paint(sure, shown.shape, margins=(1.0,)) > 0
     red = stain.purple < _HAEMOGLOBIN * stain.density[..., 1]
     lent = within & red & (shown == SEEN.index("WBC"))

@@ -7,7 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.segment.edges import Edges, outline_edges, votes
-from naturalize.segment.regions import inner_distance, label_areas, label_regions, shrunk
+from naturalize.segment.regions import (
+    cut_by_border,
+    inner_distance,
+    label_areas,
+    label_regions,
+    shrunk,
+)
 
 LEAST_DIAMETER_PX = 14
 """Red cells of fewer pixels across cannot be told from letters, dust and noise."""
@@ -102,7 +108,7 @@ def _round_holes(foreground: NDArray[np.bool_], largest_px: float) -> NDArray[np
     labels, stats = label_regions(~foreground, connectivity=4)
     box = stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]
     area = stats[:, cv2.CC_STAT_AREA]
-    hole = (area > _ROUND_FILL * box) & (area < largest_px) & ~_cut_by_border(stats, labels.shape)
+    hole = (area > _ROUND_FILL * box) & (area < largest_px) & ~cut_by_border(stats, labels.shape)
     hole[0] = False
     return np.asarray(hole[labels])
 
@@ -133,7 +139,7 @@ def _round_diameters(filled: NDArray[np.bool_], nuclear: NDArray[np.bool_]) -> N
     labels, stats = label_regions(filled)
     area = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
     nuclear_share = np.bincount(labels[nuclear], minlength=len(area)) / area
-    single = (nuclear_share < 0.05) & _is_round(stats, area) & ~_cut_by_border(stats, labels.shape)
+    single = (nuclear_share < 0.05) & _is_round(stats, area) & ~cut_by_border(stats, labels.shape)
     return np.asarray(2 * np.sqrt(area[1:][single[1:]] / np.pi))
 
 
@@ -166,11 +172,3 @@ def _is_round(stats: NDArray[np.int32], area: NDArray[np.float64]) -> NDArray[np
     extent = area / (width * height)
     low, high = _ROUND_EXTENT
     return np.asarray((aspect < _ROUND_ASPECT) & (extent > low) & (extent < high) & (area >= 30))
-
-
-def _cut_by_border(stats: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Whether each component's box touches the border of an image of ``shape``."""
-    left, top = stats[:, cv2.CC_STAT_LEFT], stats[:, cv2.CC_STAT_TOP]
-    right, bottom = left + stats[:, cv2.CC_STAT_WIDTH], top + stats[:, cv2.CC_STAT_HEIGHT]
-    inside = (left > 0) & (top > 0) & (right < shape[1]) & (bottom < shape[0])
-    return np.asarray(~inside)

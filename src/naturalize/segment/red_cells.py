@@ -23,14 +23,14 @@ class RedCells:
     """Red cells as labels int32 (height, width), 0 outside, and what is known of each label.
 
     ``touching`` bool (labels + 1): whether the cell was cut from a clump; ``overlapping`` bool:
-    whether a notable part of it lies over or under another; ``plain`` float64: how sure its outline
-    is, in [0, 1]. Some labels may have no pixel.
+    whether a notable part of it lies over or under another; ``agreement`` float64: how well the
+    votes for it agree, in [0, 1]. Some labels may have no pixel.
     """
 
     labels: NDArray[np.int32]
     touching: NDArray[np.bool_]
     overlapping: NDArray[np.bool_]
-    plain: NDArray[np.float64]
+    agreement: NDArray[np.float64]
 
 
 def split_red_cells(

@@ -130,14 +130,6 @@ def near(pixels: NDArray[np.bool_], distance_px: float) -> NDArray[np.bool_]:
     return widened(inner_distance(~pixels[here]) < distance_px, here, pixels.shape)
 
 
-def reached(pixels: NDArray[np.bool_], width_px: float) -> NDArray[np.bool_]:
-    """Return what discs of ``width_px`` inside a mask cover; it goes on beyond the image's border.
-
-    Not quite a part of the mask, since pixels have corners.
-    """
-    return near(inner_distance(pixels) > width_px / 2, width_px / 2)
-
-
 def opened(pixels: NDArray[np.bool_], width_px: float) -> NDArray[np.bool_]:
     """Return what a disc of ``width_px`` reaches within a mask, as if it went on beyond its array.
 

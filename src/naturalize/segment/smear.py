@@ -108,7 +108,7 @@ class Smear(Segmenter):
         return [
             *_cell_masks(cells, parts, diameter),
             *_platelet_masks(platelets, diameter),
-            *_red_cell_masks(red_cells, stain, taken, diameter),
+            *_red_cell_masks(red_cells, stain, diameter),
         ]
 
     def red_cell_diameter_px(self, stain: Stain, nuclear: NDArray[np.bool_]) -> float:
@@ -144,23 +144,20 @@ def _platelet_masks(platelets: NDArray[np.int32], diameter_px: float) -> list[Ma
     return [mask for mask in masks if mask.area_px >= 0.012 * diameter_px**2]
 
 
-def _red_cell_masks(
-    cells: RedCells, stain: Stain, taken: NDArray[np.bool_], diameter_px: float
-) -> list[Mask]:
-    """Return one mask a red cell, ``taken`` pixels apart, of those that are likely right.
+def _red_cell_masks(cells: RedCells, stain: Stain, diameter_px: float) -> list[Mask]:
+    """Return one mask a red cell, of those that are likely right.
 
-    The score is the share of its outline that the image shows, less where it is no rounded whole.
+    The score is how well the votes agree, less where the cell is no rounded whole or very large.
     """
     usual = np.pi / 4 * diameter_px**2
-    labels = cells.labels * ~taken
     masks = []
-    for number, window in enumerate(find_boxes(labels), start=1):
+    for number, window in enumerate(find_boxes(cells.labels), start=1):
         if window is None:
             continue
         said = {"touching": cells.touching[number], "overlap": cells.overlapping[number]}
         reasons = tuple(reason for reason, holds in said.items() if holds)
-        mask = _mask("RBC", labels, number, window, reasons=reasons)
-        score = mask.score**2 * float(cells.plain[number])
+        mask = _mask("RBC", cells.labels, number, window, reasons=reasons)
+        score = mask.score**2 * float(cells.agreement[number])
         score *= min(1.0, _USUAL_AREA * usual / mask.area_px)
         whole = 0.15 * usual < mask.area_px < 2.5 * usual
         if whole and score > _LEAST_RED_CELL_SCORE and not _is_purple(mask, stain):

@@ -12,19 +12,19 @@ from torch import Tensor
 from naturalize.train.feed import Feed
 from naturalize.train.prepare import Preparation
 
-Lesson = tuple[Tensor, Tensor]
+TrainingBatch = tuple[Tensor, Tensor]
 """Inputs of one step, float32 (N, ...), and targets, float32 (N, classes)."""
 
 
 class Examples(Protocol):
-    """Gives the lessons of a training; the same ones whenever it is asked."""
+    """Gives the batches of a training; the same ones whenever it is asked."""
 
     @property
     def batch_size(self) -> int:
         """The number of slots of a step, those of all processes together."""
         ...
 
-    def steps(self, first: int, stop: int, share: slice) -> Iterator[Lesson]:
+    def steps(self, first: int, stop: int, share: slice) -> Iterator[TrainingBatch]:
         """Yield what steps ``first`` to ``stop`` - 1 teach: of each batch the slots ``share``."""
         ...
 
@@ -41,7 +41,7 @@ class ImageExamples:
         """The number of slots of a step, those of all processes together."""
         return self.feed.batches.batch_size
 
-    def steps(self, first: int, stop: int, share: slice) -> Iterator[Lesson]:
+    def steps(self, first: int, stop: int, share: slice) -> Iterator[TrainingBatch]:
         """Yield what steps ``first`` to ``stop`` - 1 teach: of each batch the slots ``share``."""
         for step, shown in enumerate(self.feed.steps(first, stop, share), start=first):
             yield self.preparation(shown, step, share)
@@ -64,7 +64,7 @@ class FeatureExamples:
         """The number of slots of a step, those of all processes together."""
         return self.rows.shape[1]
 
-    def steps(self, first: int, stop: int, share: slice) -> Iterator[Lesson]:
+    def steps(self, first: int, stop: int, share: slice) -> Iterator[TrainingBatch]:
         """Yield what steps ``first`` to ``stop`` - 1 teach: of each batch the slots ``share``."""
         for step in range(first, stop):
             rows = self.rows[step, share].to(self.features.device)
