@@ -55,7 +55,6 @@ def audit(
     Shortcuts: naturalize audit out/run-0 out/run-1 -o out/shortcuts
     """
     from naturalize.artefact import open_artefact
-    from naturalize.compose.recipe import load_recipe
 
     opened = [open_artefact(folder, "bank", "run") for folder in folders]
     if opened[0].kind == "run":
@@ -65,25 +64,41 @@ def audit(
         return
     if len(opened) > 1:
         raise InputError("folders", "one bank, or runs", f"{len(opened)}")
-    source, plan = opened[0], load_recipe(recipe or "naturalize")
-    if sheet:
-        if resume or count is not None:
-            raise InputError("--sheet", "no --resume or --count beside it", "one")
-        from naturalize.audit.sheet import write_sheet
-
-        page = write_sheet(source, out, recipe=plan, seed=seed, overwrite=overwrite)
-        typer.echo(json.dumps({"sheet": str(page)}) if as_json else str(page))
+    (bank,), name = opened, recipe or "naturalize"
+    if not sheet:
+        _audit_bank(bank, out, name, count, seed, if_exists(resume, overwrite), as_json)
         return
+    if resume or count is not None:
+        raise InputError("--sheet", "no --resume or --count beside it", "one")
+    from naturalize.audit.sheet import write_sheet
+    from naturalize.compose.recipe import load_recipe
+
+    page = write_sheet(bank, out, recipe=load_recipe(name), seed=seed, overwrite=overwrite)
+    typer.echo(json.dumps({"sheet": str(page)}) if as_json else str(page))
+
+
+def _audit_bank(
+    bank: Artefact,
+    out: Path,
+    recipe: str,
+    count: int | None,
+    seed: int,
+    mode: IfExists,
+    as_json: bool,
+) -> None:
+    """Let probes try to tell composites of a bank from real images, and say how well they can."""
     from naturalize.audit.findings import Findings
     from naturalize.audit.make_audit import COUNT, PAGE, make_audit
+    from naturalize.compose.recipe import load_recipe
 
+    plan = load_recipe(recipe)
     made = make_audit(
-        source,
+        bank,
         out,
         recipe=plan,
         count=count if count is not None else COUNT,
         seed=seed,
-        if_exists=if_exists(resume, overwrite),
+        if_exists=mode,
         track=bar,
     )
     found = Findings.load(made)

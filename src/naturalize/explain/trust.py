@@ -28,7 +28,7 @@ class Trust:
     :mod:`~naturalize.explain.road`. ``in_cell`` is the share of the heat inside the cell's mask,
     ``cell_area`` the share of the square that the cell covers, which even heat would give.
     ``like_untrained`` (near 0 is good) is the rank correlation with the picture of the same network
-    with weights drawn at random (Adebayo et al. 2018, arXiv:1810.03292).
+    with weights drawn at random (Adebayo et al. 2018, arXiv:1810.03292), None where it draws none.
     """
 
     deletion: float
@@ -47,9 +47,7 @@ class Trust:
             found.append("without its hot pixels the class fares as well as with them alone")
         if self.in_cell is not None and self.in_cell <= (self.cell_area or 0):
             found.append("heat lies on the cell no more than beside it")
-        if self.like_untrained is None:
-            found.append("no heat, here or in an untrained network")
-        elif self.like_untrained >= LIKE_UNTRAINED:
+        if self.like_untrained is not None and self.like_untrained >= LIKE_UNTRAINED:
             found.append("an untrained network draws much the same")
         return tuple(found)
 
