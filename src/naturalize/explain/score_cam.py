@@ -70,20 +70,36 @@ def score_cam(
     with evaluating(model), torch.inference_mode():
         seen = look(model, image, layer)
         maps = seen.maps.float().cpu().numpy()
-        flat = _scaled(maps).reshape(len(maps), -1)
-        count = settings.channels
+        flat, count = unit_maps(maps).reshape(len(maps), -1), settings.channels
         masks, which = distinct(flat) if count is None else clusters(flat, count)
-        grid = torch.from_numpy(masks).reshape(-1, 1, *maps.shape[1:])
         held = seen.held_bytes + _MASKS_BESIDE * image.nbytes
         batch = max(1, settings.memory_mib * 2**20 // held)
-        answers = torch.cat(list(_answers(model, image, grid, batch)))
+        grid = torch.from_numpy(masks).reshape(-1, 1, *maps.shape[1:])
+        answers = torch.cat(list(_answers(model, image, grid, batch)))[which]
         if settings.weighting == "softmax":
-            weights = answers[which, target].double().softmax(dim=0).numpy()
+            weights = answers[:, target].double().softmax(dim=0)
         else:
-            empty = model(torch.zeros_like(image)).softmax(dim=1)[0, target].item()
-            weights = answers.softmax(dim=1)[which, target].double().numpy() - empty
+            empty = model(torch.zeros_like(image)).softmax(dim=1)[0, target].cpu()
+            weights = (answers.softmax(dim=1)[:, target] - empty).double()
+    return weighted(maps, weights.numpy(), image.shape[-1])
+
+
+def unit_maps(maps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bring each map of (C, h, w) to [0, 1]; flat ones are 0 everywhere."""
+    low, high = (end(maps, axis=(1, 2), keepdims=True) for end in (np.min, np.max))
+    spread = high - low
+    return np.where(spread > 0, (maps - low) / np.where(spread > 0, spread, 1), np.float32(0))
+
+
+def weighted(maps: NDArray[np.float32], weights: NDArray[np.float64], side: int) -> Heat:
+    """Add up maps (C, h, w) by ``weights`` (C,), drop what is below 0, enlarge, bring to [0, 1]."""
     cam = np.maximum(np.tensordot(weights, maps.astype(np.float64), axes=1), 0)
-    return _enlarged(cam, image.shape[-1])
+    low, high = float(cam.min()), float(cam.max())
+    if not high > low:
+        return np.zeros((side, side), np.float32)
+    unit = torch.from_numpy((cam - low) / (high - low))[None, None]
+    large = interpolate(unit, size=(side, side), mode="bilinear", align_corners=False)[0, 0].numpy()
+    return np.asarray((large - large.min()) / np.ptp(large), np.float32)
 
 
 def _answers(model: nn.Module, image: Tensor, grid: Tensor, batch: int) -> Iterator[Tensor]:
@@ -94,20 +110,3 @@ def _answers(model: nn.Module, image: Tensor, grid: Tensor, batch: int) -> Itera
     for some in torch.split(grid, batch):
         large = interpolate(some, size=image.shape[-2:], mode="bilinear", align_corners=True)
         yield model(image * large.to(image.device)).float().cpu()
-
-
-def _scaled(maps: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Bring each map (h, w) to [0, 1]; flat ones are 0 everywhere."""
-    low, high = (end(maps, axis=(1, 2), keepdims=True) for end in (np.min, np.max))
-    spread = high - low
-    return np.where(spread > 0, (maps - low) / np.where(spread > 0, spread, 1), np.float32(0))
-
-
-def _enlarged(cam: NDArray[np.float64], side: int) -> Heat:
-    """Enlarge a map to ``side`` and bring it to [0, 1]."""
-    low, high = float(cam.min()), float(cam.max())
-    if not high > low:
-        return np.zeros((side, side), np.float32)
-    unit = torch.from_numpy((cam - low) / (high - low))[None, None]
-    large = interpolate(unit, size=(side, side), mode="bilinear", align_corners=False)[0, 0].numpy()
-    return np.asarray((large - large.min()) / np.ptp(large), np.float32)
