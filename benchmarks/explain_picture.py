@@ -42,21 +42,21 @@ def main() -> None:
         run = train_run(
             split, home / "run", mode="transfer", arm="none", budget_images=8000, track=bar
         )
-        shown = [one for one in one_each_class(RealSplit.load(split), seed=0) if one.truth in LABELS]
+        shown = [
+            one for one in one_each_class(RealSplit.load(split), seed=0) if one.truth in LABELS
+        ]
         made = make_explanations(
             [run], shown, home / "reasons", asked=Asked(trust=False), track=bar
         )
         by_truth = {one.truth: one for one in load_explanations(made)}
         rows = [
-            np.concatenate(
-                [framed(images.read(made.path / by_truth[label].picture(kind))) for label in LABELS],
-                axis=1,
-            )
+            [framed(images.read(made.path / by_truth[label].picture(kind))) for label in LABELS]
             for kind in PICTURES
         ]
         print({label: one.predicted for label, one in by_truth.items()})
+    picture = np.concatenate([np.concatenate(row, axis=1) for row in rows], axis=0)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_bytes(images.encode_jpeg(np.concatenate(rows, axis=0), quality=88))
+    args.out.write_bytes(images.encode_jpeg(picture, quality=88))
     print(f"wrote {args.out}")
 
 

@@ -23,7 +23,7 @@ _WHY = (
     "instead, and fail on the next laboratory's slides. So the test images were changed, in "
     "memory only, and the same network was asked again."
 )
-_METHOD = (
+METHOD = (
     "The cell is outlined by the segmenter smear; what lies below it is filled with the picture's "
     "own bare slide and its noise. A cell that is moved is lit as the picture it is moved into. "
     "No other cell is touched, so where red cells lean on the cell they still show its outline, "
@@ -43,7 +43,7 @@ def shortcut_page(found: Shortcuts, apart: Sequence[TakenApart] = (), *, seed: i
         Section("What was asked", (Prose(_WHY), *_examples(apart, seed))),
         *(Section(f"Model {model.name}", tuple(_answers(found, model))) for model in found.models),
         Section("By class", tuple(_by_class(found, model) for model in found.models)),
-        Section("How it was measured", (Prose(_METHOD), Prose(_counted(found)))),
+        Section("How it was measured", (Prose(METHOD), Prose(_counted(found)))),
     ]
     footer = f"Split {found.split}, seed {found.seed}. Research use only; not a medical device."
     return render_page("Does the network look at the cell?", sections, footer=footer)
