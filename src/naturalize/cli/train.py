@@ -171,10 +171,15 @@ def train(
         return
     if isinstance(mixed, OnlineComposites):
         warn_if_told(mixed.recipe)
+    tell(made, as_json, _table(made))
+
+
+def _table(made: Artefact) -> Table:
+    """Return what was trained, and how fast."""
     table = Table(title="run", title_justify="left", show_header=False)
     for key in ("arm", "model", "mode", "weights", "images_seen", "device", "images_per_second"):
         table.add_row(key.replace("_", " "), str(made.summary[key]))
-    tell(made, as_json, table)
+    return table
 
 
 def _composites(
