@@ -25,7 +25,7 @@ LAYERS = (
     {"cutouts"},
     {"compose"},
     {"train", "evaluate"},
-    {"audit", "teach"},
+    {"audit", "explain", "teach"},
     {"report"},
     {"cli"},
     {"__main__"},
@@ -35,6 +35,7 @@ LAYER_OF = {name: number for number, names in enumerate(LAYERS) for name in name
 HEAVY = {
     "torch": (
         "train/",
+        "explain/",
         "teach/learn.py",
         "teach/network.py",
         "audit/frozen_probe.py",

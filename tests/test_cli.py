@@ -54,7 +54,7 @@ def test_help_lists_every_verb_and_needs_no_torch() -> None:
         assert verb in done.stdout
 
 
-@pytest.mark.parametrize("verb", [*WITHOUT_TORCH, "pack", "train", "evaluate", "doctor"])
+@pytest.mark.parametrize("verb", [*WITHOUT_TORCH, "pack", "train", "evaluate", "explain", "doctor"])
 def test_every_verb_shows_an_example(verb: str) -> None:
     assert (
         f"naturalize {verb}"

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from naturalize import images
 from naturalize.errors import ImageError, InputError
 from naturalize.page.block import Callout, Details, KeyFigure, KeyFigures, Prose
+from naturalize.page.cards import Card, SortableCards
 from naturalize.page.confusion_figure import confusion_figure
 from naturalize.page.contact_sheet import ContactSheet, Tile
 from naturalize.page.figure import Figure
@@ -274,3 +275,19 @@ class TestDrawings:
             lines({"a": [(0, float("nan"))]}, "x", "y", title="t")
         with pytest.raises(InputError):
             lines({"a": []}, "x", "y", title="t")
+
+
+def test_cards_stand_in_every_order_and_need_no_script() -> None:
+    cards = [Card(name, [], {"p": name}, ["look"] if name == "b" else []) for name in "abc"]
+    block = SortableCards(cards, {"given": [0, 0, 0], "by <p>": [0.5, None, 0.1]})
+    html = str(block.html())
+    assert [line for line in html.splitlines() if line.startswith("<li")] == [
+        '<li style="--o0:0;--o1:1">',
+        '<li style="--o0:1;--o1:2">',
+        '<li style="--o0:2;--o1:0">',
+    ]
+    assert html.count(" checked") == 1
+    assert "by &lt;p&gt;" in html
+    assert html.count('class="remark"') == 1
+    with pytest.raises(InputError, match="3 numbers"):
+        SortableCards(cards, {"given": [0]})

@@ -1,1 +1,1 @@
-"""How real composites look: probes that try to tell them from real images."""
+"""Audits: can composites be told from real images, and does a network look at the cell?"""

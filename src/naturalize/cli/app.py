@@ -16,6 +16,7 @@ from naturalize.cli import (
     doctor,
     download,
     evaluate,
+    explain,
     export,
     import_,
     pack,
@@ -52,6 +53,7 @@ app.command("pack")(pack.pack)
 app.command("teach")(teach.teach)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("explain")(explain.explain)
 app.command("doctor")(doctor.doctor)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -34,17 +35,25 @@ def predict(
     it was. An image's probabilities do not depend on its neighbours in the batch (to about 1e-6).
     """
     device = next(model.parameters()).device
-    was_training = [module for module in model.modules() if module.training]
-    model.eval()
     starts = range(0, max(len(pixels), 1), batch_size)
     rows: list[Tensor] = []
-    with torch.no_grad():
+    with evaluating(model), torch.no_grad():
         for start in track(starts, len(starts), what):
             shown = pixels[start : start + batch_size].to(device)
             rows.append(_mean_answer(model, normalise(shown, mean, std), views).cpu())
-    for module in was_training:
-        module.training = True
     return torch.cat(rows).numpy()
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put ``model`` in evaluation mode, and every module back into its own, whatever happens."""
+    was_training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in was_training:
+            module.training = True
 
 
 def _mean_answer(model: nn.Module, images: Tensor, views: int) -> Tensor:

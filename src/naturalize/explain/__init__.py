@@ -1,0 +1,1 @@
+"""Where a trained network looks, and how far such a picture may be trusted."""
