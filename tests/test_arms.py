@@ -100,6 +100,40 @@ class TestPixels:
         assert torch.equal(found[4:], randomly_augmented(images[4:], [4, 5]))
         assert sum(not torch.equal(a, b) for a, b in zip(images, found, strict=True)) > 2
 
+    def test_light_is_what_stain_does_to_a_bare_slide(self) -> None:
+        slide, labels = torch.full((4, 3, 32, 32), 255, dtype=torch.uint8), torch.arange(4)
+        dark = torch.full_like(slide, 40)
+        light, stain = (
+            Preparation(find_arm(arm), 32, (0, 0, 0), (1, 1, 1), torch.eye(4), 4, steps=9, seed=1)
+            for arm in ("light", "stain")
+        )
+        lit, _ = light((slide, labels), 5, slice(None))
+        assert torch.equal(lit, stain((slide, labels), 5, slice(None))[0])
+        shown, _ = light((dark, labels), 5, slice(None))
+        unclipped = lit < 1
+        assert (shown / lit - 40 / 255)[unclipped].abs().max() <= 1 / 255
+        assert not torch.equal(shown, stain((dark, labels), 5, slice(None))[0])
+
+    def test_a_growing_arm_shows_small_images_first_and_whole_ones_last(self) -> None:
+        gradient = torch.linspace(0, 255, 96).view(1, 1, 1, 96).expand(2, 3, 96, 96)
+        growing, plain = (
+            Preparation(find_arm(arm), 96, HALF, HALF, torch.eye(2), 2, steps=30, seed=1)
+            for arm in ("growing", "none")
+        )
+        shown = gradient.to(torch.uint8), torch.arange(2)
+        images = [growing(shown, step, slice(None))[0] for step in range(30)]
+        sides = [image.shape[-1] for image in images]
+        assert sides == sorted(sides)
+        assert sides[0] == 64
+        assert sides[20:] == [96] * 10
+        assert torch.equal(images[-1], plain(shown, 29, slice(None))[0])
+        for image in images:
+            steps = image[0, 0, 0].diff()
+            assert torch.allclose(image.mean(), images[-1].mean(), atol=1e-3)
+            assert torch.allclose(
+                steps[2:-2], 2 / image[0, 0, 0].numel() + 0 * steps[2:-2], atol=0.02
+            )
+
     @pytest.mark.parametrize("how", ["mixup", "cutmix"])
     def test_targets_are_blended_as_the_pixels_are(self, how: str) -> None:
         labels = torch.arange(4)
@@ -114,7 +148,7 @@ class TestPixels:
     def test_each_share_of_a_batch_gets_what_the_whole_gets(self) -> None:
         arm = find_arm("strong+class-weights")
         pixels, labels = noise(8, 37), torch.arange(8) % 3
-        preparation = Preparation(arm, 32, HALF, HALF, torch.eye(3), 8, seed=1)
+        preparation = Preparation(arm, 32, HALF, HALF, torch.eye(3), 8, steps=9, seed=1)
         images, targets = preparation((pixels, labels), 5, slice(None))
         for part in (slice(0, None, 2), slice(1, None, 2)):
             some, told = preparation((pixels[part], labels[part]), 5, part)
@@ -186,7 +220,9 @@ class TestBalanced:
 
 
 class TestRuns:
-    @pytest.mark.parametrize("arm", [name for name in SETTINGS if name != "maturation"])
+    @pytest.mark.parametrize(
+        "arm", [name for name in SETTINGS if name not in ("maturation", "growing")]
+    )
     def test_every_setting_trains(self, split: Artefact, arm: str) -> None:
         folder = split.path.parent
         composites = make_composites(folder, ["BA", "EO", "LY"]) if arm == "naturalize" else None
@@ -198,3 +234,15 @@ class TestRuns:
     def test_a_head_over_images_that_vary_learns_step_by_step(self, split: Artefact) -> None:
         asked = {**TINY, "mode": "transfer", "budget_images": 24, "arm": "stain+crops"}
         assert train_run(split, split.path.parent / "run", **asked).summary["images_seen"] == 24
+
+    def test_a_growing_arm_trains_what_takes_images_of_any_size(self, split: Artefact) -> None:
+        asked = {**TINY, "model": "efficientnet-lite0", "input_px": 48, "budget_images": 48}
+        run = train_run(split, split.path.parent / "run", arm="growing", weights="random", **asked)
+        assert run.summary["images_seen"] == 48
+        with pytest.raises(InputError, match="takes images of 32 px and of 48 px"):
+            train_run(
+                split,
+                split.path.parent / "other",
+                arm="growing",
+                **{**TINY, "input_px": 48},
+            )

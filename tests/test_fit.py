@@ -191,7 +191,7 @@ class TestFrozenFeatures:
         pool = torch.randint(0, 256, (12, 3, 32, 32), dtype=torch.uint8)
         batches = Batches(np.arange(12) % 3, np.array([], np.int64), 0.0, batch_size=6, seed=0)
         preparation = Preparation(
-            find_arm("none"), 32, HALF, HALF, smoothed_targets(3, 0.1), 6, seed=0
+            find_arm("none"), 32, HALF, HALF, smoothed_targets(3, 0.1), 6, steps=4, seed=0
         )
         settings, accelerator = FitSettings("transfer", 4, 1e-2), start_accelerator("cpu")
         shown = ImageExamples(PoolFeed(pool, batches), preparation)

@@ -120,6 +120,32 @@ class TestRun:
         stored = Predictions.load(run.path / "test.npz").probabilities
         assert np.allclose(again, stored, atol=1e-6)
 
+    @pytest.mark.parametrize("mode", ["finetune", "transfer"])
+    def test_views_are_averaged_in_the_final_answers_alone(
+        self, split: Artefact, mode: str
+    ) -> None:
+        asked = {**TINY, "mode": mode, "budget_images": 32}
+        one, four, eight = (
+            train_run(split, split.path.parent / f"run{views}", views=views, **asked)
+            for views in (1, 4, 8)
+        )
+        assert one.manifest["files"]["metrics.csv"] == eight.manifest["files"]["metrics.csv"]
+        model, info = load_model(eight)
+        test = [row["id"] for row in read_table(split.path / "split.csv") if row["side"] == "test"]
+        readers = [lambda name=name: _decode(split.path.parent / name) for name in test]
+        pixels = load_pixels(readers, input_px=info.input_px, crop_px=info.crop_px)
+        turns = [pixels.rot90(turn, (2, 3)) for turn in range(4)]
+        ways = {1: [pixels], 4: [pixels, pixels.flip(2), pixels.flip(3), pixels.flip(2, 3)]}
+        ways[8] = turns + [turned.flip(3) for turned in turns]
+        for run, views in ((one, 1), (four, 4), (eight, 8)):
+            answers = [predict(model, way, mean=info.mean, std=info.std) for way in ways[views]]
+            stored = Predictions.load(run.path / "test.npz").probabilities
+            assert np.allclose(np.mean(answers, axis=0), stored, atol=1e-6)
+
+    def test_a_number_of_views_that_there_is_not(self, split: Artefact) -> None:
+        with pytest.raises(InputError, match="1, 4 or 8"):
+            train_run(split, split.path.parent / "run", views=3, **TINY)
+
     def test_same_request_same_id_other_seed_other_id(self, split: Artefact) -> None:
         ids = [
             train_run(split, split.path.parent / f"run{i}", budget_images=24, seed=s, **TINY).id

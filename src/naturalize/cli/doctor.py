@@ -17,6 +17,7 @@ from naturalize.cli.options import AsJson, console
 PACKAGES = (
     "numpy",
     "opencv-python-headless",
+    "onnxruntime",
     "pillow",
     "scipy",
     "torch",

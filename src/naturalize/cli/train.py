@@ -25,10 +25,11 @@ def train(
     arm: Annotated[
         str | None,
         typer.Option(
-            help="Settings joined by +: none, flips (and quarter turns), crops, stain (and light), "
-            "randaugment, strong (all four), mixup, cutmix, balanced (each class equally often), "
-            "class-weights, hard-labels (no smoothing), maturation (smoothing between neighbours "
-            "on PMY-MY-MMY-BNE-SNE), naturalize (flips, half of the images composites).",
+            help="Settings joined by +: none, flips (and quarter turns), crops, light, stain (and "
+            "light), randaugment, strong (flips, crops, stain, randaugment), growing (images small "
+            "at first), mixup, cutmix, balanced (each class equally often), class-weights, "
+            "hard-labels (no smoothing), maturation (smoothing between neighbours on "
+            "PMY-MY-MMY-BNE-SNE), naturalize (flips, half of the images composites).",
             show_default="naturalize where composites are given, else flips",
         ),
     ] = None,
@@ -100,6 +101,9 @@ def train(
     crop: Annotated[
         int | None, typer.Option(help="Centre crop before resizing; 0 for the whole image.")
     ] = 256,
+    views: Annotated[
+        int, typer.Option(help="Orientations averaged in final answers: 1, 4 (flips) or 8.")
+    ] = 1,
     seed: Seed = 0,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; found out if not said.")] = None,
     precision: Annotated[
@@ -155,6 +159,7 @@ def train(
         features=features,
         input_px=px,
         crop_px=crop or None,
+        views=views,
         seed=seed,
         device=device,
         workers=workers,
@@ -166,10 +171,15 @@ def train(
         return
     if isinstance(mixed, OnlineComposites):
         warn_if_told(mixed.recipe)
+    tell(made, as_json, _table(made))
+
+
+def _table(made: Artefact) -> Table:
+    """Return what was trained, and how fast."""
     table = Table(title="run", title_justify="left", show_header=False)
     for key in ("arm", "model", "mode", "weights", "images_seen", "device", "images_per_second"):
         table.add_row(key.replace("_", " "), str(made.summary[key]))
-    tell(made, as_json, table)
+    return table
 
 
 def _composites(

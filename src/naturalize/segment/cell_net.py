@@ -2,7 +2,7 @@
 
 It was taught on composites, whose every outline is known (:mod:`naturalize.teach`), and looks at
 optical density alone, told in units of the image's own red cells, at 32 pixels a red cell: neither
-a scanner's brightness nor its magnification reaches it. OpenCV runs it.
+a scanner's brightness nor its magnification reaches it. onnxruntime runs it, on one thread.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -20,6 +21,9 @@ from numpy.typing import NDArray
 
 from naturalize.errors import InputError
 from naturalize.segment.stain import Stain
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 WORKING_DIAMETER = 32
 """Pixels a red cell is across, as the network sees it."""
@@ -58,8 +62,7 @@ def look(stain: Stain, diameter_px: float, network: Path | None = None) -> Sight
     seen = density_seen(stain, diameter_px)
     height, width = seen.shape[:2]
     net, _ = _network(network)
-    net.setInput(folded(seen)[None])
-    shares, votes = unfolded(np.asarray(net.forward())[0])
+    shares, votes = unfolded(_answer(net, folded(seen)))
     rows, columns = np.ogrid[: votes.shape[1], : votes.shape[2]]
     votes *= np.float32(UNIT_PX)
     votes[0] += COARSE * rows + 1
@@ -127,14 +130,24 @@ def network_digest(file: Path | None) -> str:
 
 
 @lru_cache(maxsize=2)
-def _network(file: Path | None) -> tuple[cv2.dnn.Net, str]:
+def _network(file: Path | None) -> tuple[InferenceSession, str]:
+    from onnxruntime import InferenceSession, SessionOptions
+
+    options = SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
     try:
         data = _SHIPPED.read_bytes() if file is None else file.read_bytes()
-        net = cv2.dnn.readNetFromONNX(np.frombuffer(data, np.uint8))
-        net.setInput(np.zeros((1, 3 * COARSE**2, _MULTIPLE, _MULTIPLE), np.float32))
-        answer = np.asarray(net.forward())
-    except (OSError, cv2.error) as error:
+        net = InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        answer = _answer(net, np.zeros((3 * COARSE**2, _MULTIPLE, _MULTIPLE), np.float32))
+    except Exception as error:  # those of onnxruntime have no common base
         raise InputError("network", "an ONNX file written by teach", file) from error
-    if answer.shape[1:] != (len(SEEN) * COARSE**2 + 2 + N_RAYS, _MULTIPLE, _MULTIPLE):
+    if answer.shape != (len(SEEN) * COARSE**2 + 2 + N_RAYS, _MULTIPLE, _MULTIPLE):
         raise InputError("network", "an ONNX file written by teach", f"{file}: {answer.shape}")
     return net, hashlib.sha256(data).hexdigest()[:16]
+
+
+def _answer(net: InferenceSession, seen: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what the network tells of a folded picture."""
+    told: NDArray[np.float32] = net.run(["told"], {"seen": seen[None]})[0]
+    return told[0]

@@ -71,10 +71,13 @@ def to_onnx(network: CellNetwork) -> bytes:
     network = network.cpu().eval()
     with TemporaryDirectory() as folder, warnings.catch_warnings():
         file = Path(folder) / "cells.onnx"
-        warnings.simplefilter("ignore")  # the exporter that OpenCV reads is the older one
+        warnings.simplefilter(
+            "ignore"
+        )  # the older exporter leaves the network's layers as they are
         torch.onnx.export(
             network, (torch.zeros(1, 3 * COARSE**2, 64, 64),), file, dynamo=False,
             opset_version=_OPSET, input_names=["seen"], output_names=["told"],
+            dynamic_axes={name: {2: "rows", 3: "columns"} for name in ("seen", "told")},
         )  # fmt: skip
         return file.read_bytes()
 

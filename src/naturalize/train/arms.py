@@ -15,12 +15,13 @@ class Arm(BaseModel):
     """One way to feed the same budget of images.
 
     ``flips`` lays each image in one of its eight orientations, ``crops`` shows a random square of a
-    wider one, ``stain`` varies its densities and its light, ``randaugment`` bends and recolours it;
-    ``mix`` blends images of a batch. ``balanced`` shows each class equally often, ``class_weights``
-    makes rare classes count more. ``label_smoothing`` goes to all classes or, with ``maturation``,
-    to the neighbours of a class on its maturation line. ``synthetic_share`` is the probability that
-    a real image gives its place to a composite of its own class, so composites never change how
-    often a class is shown.
+    wider one, ``light`` varies how bright each channel of it is, ``stain`` its densities as well,
+    ``randaugment`` bends and recolours it, ``growing`` shows it small in the first two thirds of a
+    training (:mod:`~naturalize.train.growth`); ``mix`` blends images of a batch. ``balanced`` shows
+    each class equally often, ``class_weights`` makes rare classes count more. ``label_smoothing``
+    goes to all classes or, with ``maturation``, to the neighbours of a class on its maturation
+    line. ``synthetic_share`` is the probability that a real image gives its place to a composite of
+    its own class, so composites never change how often a class is shown.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,8 +29,10 @@ class Arm(BaseModel):
     name: str
     flips: bool = False
     crops: bool = False
+    light: bool = False
     stain: bool = False
     randaugment: bool = False
+    growing: bool = False
     mix: Literal["mixup", "cutmix"] | None = None
     balanced: bool = False
     class_weights: bool = False
@@ -40,15 +43,18 @@ class Arm(BaseModel):
     @property
     def repeats_views(self) -> bool:
         """Whether the same few views of an image are shown again and again."""
-        return not (self.crops or self.stain or self.randaugment or self.mix)
+        changes = (self.crops, self.light, self.stain, self.randaugment, self.growing, self.mix)
+        return not any(changes)
 
 
 SETTINGS: dict[str, dict[str, object]] = {
     "none": {},
     "flips": {"flips": True},
     "crops": {"crops": True},
+    "light": {"light": True},
     "stain": {"stain": True},
     "randaugment": {"randaugment": True},
+    "growing": {"growing": True},
     "strong": {"flips": True, "crops": True, "stain": True, "randaugment": True},
     "mixup": {"mix": "mixup"},
     "cutmix": {"mix": "cutmix"},
@@ -58,7 +64,12 @@ SETTINGS: dict[str, dict[str, object]] = {
     "maturation": {"maturation": True},
     "naturalize": {"flips": True, "synthetic_share": 0.5},
 }
-RIVALS = (("mixup", "cutmix"), ("balanced", "class-weights"), ("hard-labels", "maturation"))
+RIVALS = (
+    ("mixup", "cutmix"),
+    ("light", "stain"),
+    ("balanced", "class-weights"),
+    ("hard-labels", "maturation"),
+)
 
 
 def find_arm(name: str) -> Arm:

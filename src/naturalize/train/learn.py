@@ -70,16 +70,22 @@ def learn(
     if linear_head_alone and plan.arm.repeats_views and isinstance(feed, PoolFeed):
         return _learn_head(plan, network, feed, held_back, how)
 
-    def answers(pixels: Tensor, what: str, track: Track = quiet) -> NDArray[np.float32]:
-        info = plan.info
-        return predict(network, pixels, mean=info.mean, std=info.std, what=what, track=track)
+    info = plan.info
+
+    def answers(pixels: Tensor, views: int, what: str, track: Track = quiet) -> NDArray[np.float32]:
+        return predict(
+            network, pixels, mean=info.mean, std=info.std, views=views, what=what, track=track
+        )
 
     examples = ImageExamples(feed, plan.preparation(how.accelerator.device))
-    validation = _validation(plan, how, lambda _: answers(held_back["val"], "validating"))
+    validation = _validation(plan, how, lambda _: answers(held_back["val"], 1, "validating"))
     fitted = _fit(network, examples, plan.settings, validation, how)
     if not how.accelerator.is_main_process:
         return Learned(fitted, {})
-    found = {side: answers(p, f"predicting {side}", how.track) for side, p in held_back.items()}
+    found = {
+        side: answers(pixels, info.views, f"predicting {side}", how.track)
+        for side, pixels in held_back.items()
+    }
     return Learned(fitted, found)
 
 
@@ -97,22 +103,35 @@ def _learn_head(
     head, device = classifier(network), how.accelerator.device
     examples = _feature_examples(plan, base, feed, how)
     held = {
-        side: base.features(
-            pixels.__getitem__, len(pixels), what=f"features of {side}", track=how.track
-        ).to(device)
+        side: _held_features(base, pixels, plan.info.views, side, how.track).to(device)
         for side, pixels in held_back.items()
     }
 
-    def answers(model: nn.Module, side: Side) -> NDArray[np.float32]:
+    def answers(features: Tensor) -> NDArray[np.float32]:
         with torch.no_grad():
-            logits: Tensor = model(held[side])
-        return logits.float().softmax(dim=1).cpu().numpy()
+            logits: Tensor = head(features)
+        return logits.float().softmax(dim=-1).mean(dim=0).cpu().numpy()
 
-    validation = _validation(plan, how, lambda model: answers(model, "val"))
+    validation = _validation(plan, how, lambda _: answers(held["val"][:1]))
     # All that is given to learn here is a head.
     settings = replace(plan.settings, mode="finetune")
     fitted = _fit(head, examples, settings, validation, how)
-    return Learned(fitted, {side: answers(head, side) for side in held})
+    return Learned(fitted, {side: answers(features) for side, features in held.items()})
+
+
+def _held_features(
+    base: FrozenBase, pixels: Tensor, views: int, side: Side, track: Track
+) -> Tensor:
+    """Return what the base sees in each orientation asked for, float32 (views, N, F)."""
+    found = []
+    for view in range(views):
+
+        def turned(part: slice, view: int = view) -> Tensor:
+            shown = pixels[part]
+            return orient(shown, torch.full((len(shown),), view))
+
+        found.append(base.features(turned, len(pixels), what=f"features of {side}", track=track))
+    return torch.stack(found)
 
 
 def _feature_examples(

@@ -76,6 +76,7 @@ class Plan:
                 "precision": self.settings.precision,
                 "input_px": self.info.input_px,
                 "crop_px": self.info.crop_px,
+                "views": self.info.views,
             }
             | self._cbam()
         )
@@ -108,6 +109,7 @@ class Plan:
             std=self.info.std,
             targets=self.targets().to(device),
             batch_size=self.batches.batch_size,
+            steps=self.settings.steps,
             seed=self.settings.seed,
         )
 

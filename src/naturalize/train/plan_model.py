@@ -16,12 +16,14 @@ CBAM = "cbam"
 CBAM_BACKBONES = ("efficientnetv2-b0", "densenet-169")
 CBAM_HEAD_LEARNING_RATE = 1e-3
 HEAD_LEARNING_RATE = 1e-2
+VIEWS = (1, 4, 8)
 
 
 @dataclass(frozen=True)
 class Choice:
     """The network as the user asked for it.
 
+    ``views`` is the number of orientations it is asked about each image it answers for;
     ``branches``, ``merge`` and ``spatial`` are for ``cbam`` alone: two runs (none: new networks
     from ``weights``), and how their maps are merged and weighed.
     """
@@ -30,6 +32,7 @@ class Choice:
     weights: str | None = None
     input_px: int | None = None
     crop_px: int | None = None
+    views: int = 1
     branches: tuple[Artefact, ...] = ()
     merge: Merge = "concat"
     spatial: Spatial = "cbam"
@@ -39,6 +42,8 @@ def model_info(split: Artefact, asked: Choice) -> ModelInfo:
     """Describe the network to be trained on ``split``; :class:`InputError` where there is none."""
     if asked.input_px is not None and asked.input_px < MIN_INPUT_PX:
         raise InputError("input_px", f"at least {MIN_INPUT_PX}", asked.input_px)
+    if asked.views not in VIEWS:
+        raise InputError("views", "1, 4 or 8", asked.views)
     classes = tuple(split.summary["classes"])
     if asked.model == CBAM:
         return _cbam(split, classes, asked)
@@ -66,6 +71,7 @@ def _plain(name: str, classes: tuple[str, ...], asked: Choice) -> ModelInfo:
         mean=row.mean,
         std=row.std,
         weights=resolve_weights(name, row.timm_id, asked.weights).said,
+        views=asked.views,
     )
 
 
@@ -88,6 +94,7 @@ def _cbam(split: Artefact, classes: tuple[str, ...], asked: Choice) -> ModelInfo
         mean=HALF,
         std=HALF,
         weights=said,
+        views=asked.views,
         cbam=CbamInfo(branches=branches, merge=asked.merge, spatial=asked.spatial),
     )
 

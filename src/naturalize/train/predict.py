@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from naturalize.progress import Track, quiet
+from naturalize.train.augment import orient
 from naturalize.train.pixels import normalise
 
 BATCH_SIZE = 128
@@ -22,13 +23,15 @@ def predict(
     *,
     mean: Sequence[float],
     std: Sequence[float],
+    views: int = 1,
     batch_size: int = BATCH_SIZE,
     what: str = "predicting",
     track: Track = quiet,
 ) -> NDArray[np.float32]:
     """Return probabilities (N, classes) of uint8 ``pixels`` (N, 3, S, S), in float32 throughout.
 
-    Runs on the device of ``model`` in evaluation mode, without augmentation, and leaves the mode as
+    With several ``views`` they are the mean over an image's first orientations: 4 are its flips, 8
+    its quarter turns too. Runs on the device of ``model`` in evaluation mode and leaves the mode as
     it was. An image's probabilities do not depend on its neighbours in the batch (to about 1e-6).
     """
     device = next(model.parameters()).device
@@ -36,8 +39,8 @@ def predict(
     rows: list[Tensor] = []
     with evaluating(model), torch.no_grad():
         for start in track(starts, len(starts), what):
-            images = normalise(pixels[start : start + batch_size].to(device), mean, std)
-            rows.append(model(images).softmax(dim=1).cpu())
+            shown = pixels[start : start + batch_size].to(device)
+            rows.append(_mean_answer(model, normalise(shown, mean, std), views).cpu())
     return torch.cat(rows).numpy()
 
 
@@ -51,3 +54,10 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module in was_training:
             module.training = True
+
+
+def _mean_answer(model: nn.Module, images: Tensor, views: int) -> Tensor:
+    """Return the mean of the probabilities of ``images`` in their first ``views`` orientations."""
+    lying = torch.arange(views).view(-1, 1).expand(-1, len(images))
+    answers = [model(orient(images, one)).softmax(dim=1) for one in lying]
+    return torch.stack(answers).mean(dim=0)

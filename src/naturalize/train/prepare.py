@@ -12,6 +12,7 @@ from naturalize.train.arms import Arm
 from naturalize.train.augment import draw_orientations, orient
 from naturalize.train.crop import cropped, draw_corners
 from naturalize.train.feed import Pixels
+from naturalize.train.growth import resized, side_at
 from naturalize.train.mixing import mixed
 from naturalize.train.pixels import normalise
 from naturalize.train.randaugment import randomly_augmented
@@ -25,8 +26,9 @@ class Preparation:
     """What images and labels undergo before a network sees them, as ``arm`` says.
 
     Row c of ``targets``, float32 (classes, classes), is what an image of class c is to be answered
-    with. Everything drawn at a step is drawn for the whole batch, from ``seed`` and the step alone,
-    and each process takes its share; images are mixed within a share.
+    with; ``steps`` is the length of the training. Everything drawn at a step is drawn for the whole
+    batch, from ``seed`` and the step alone, and each process takes its share; images are mixed
+    within a share.
     """
 
     arm: Arm
@@ -35,16 +37,21 @@ class Preparation:
     std: Rgb3
     targets: Tensor
     batch_size: int
+    steps: int
     seed: int
 
     def __call__(self, shown: Pixels, step: int, share: slice) -> tuple[Tensor, Tensor]:
         """Return images, float32 (N, 3, S, S), and targets, float32 (N, classes).
+
+        S is ``input_px``, or less where the arm grows.
 
         ``shown`` are the slots ``share`` of the batch at ``step``; both results lie on the device
         of ``targets``.
         """
         pixels, labels = (tensor.to(self.targets.device) for tensor in shown)
         images = normalise(self._augmented(pixels, step, share), self.mean, self.std)
+        if self.arm.growing:
+            images = resized(images, side_at(step, self.steps, self.input_px))
         targets = self.targets[labels]
         if self.arm.mix is None:
             return images, targets
@@ -67,8 +74,10 @@ class Preparation:
         if arm.randaugment:
             seeds = [child_seed(self.seed, "randaugment", step, slot) for slot in range(size)]
             pixels = randomly_augmented(pixels, seeds[share])
-        if arm.stain:
+        if arm.stain or arm.light:
             density, light = draw_stain(size, generator=self._generator("stain", step))
+            if not arm.stain:
+                density = torch.ones_like(density)
             pixels = stained(pixels, density[share], light[share])
         return pixels
 

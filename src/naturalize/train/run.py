@@ -18,6 +18,7 @@ from naturalize.seeds import child_seed
 from naturalize.split.split import Side
 from naturalize.train.cbam import Merge, Spatial
 from naturalize.train.fit import Keep, Mode, Watch, unwatched
+from naturalize.train.growth import check_growth
 from naturalize.train.learn import Circumstances, Learned, learn
 from naturalize.train.memory import shortage_told
 from naturalize.train.open_feed import decode, open_feed
@@ -67,6 +68,7 @@ def train_run(
     precision: Precision | None = None,
     input_px: int | None = None,
     crop_px: int | None = 256,
+    views: int = 1,
     seed: int = 0,
     device: str | None = None,
     workers: int = 1,
@@ -87,7 +89,8 @@ def train_run(
     the same split, or new ones; see :class:`~naturalize.train.cbam.Cbam`. ``weights`` as in
     :func:`~naturalize.train.weight_sources.resolve_weights`; ``learning_rate``, ``input_px`` None:
     those of the mode and the backbone; ``crop_px`` as in
-    :func:`~naturalize.train.pixels.fit_square`; ``device`` as in
+    :func:`~naturalize.train.pixels.fit_square`; ``views`` as in
+    :func:`~naturalize.train.predict.predict`, for what the run answers in the end; ``device`` as in
     :func:`~naturalize.train.processes.start_accelerator`; ``checkpoint_every`` steps, None: 30
     seconds. ``layer_decay``, ``ema``, ``keep``, ``validations``, ``precision`` as in
     :class:`~naturalize.train.fit.FitSettings`; ``features`` is a folder where a ``transfer`` keeps
@@ -103,7 +106,7 @@ def train_run(
         split,
         composites,
         arm=arm,
-        choice=Choice(model, weights, input_px, crop_px, tuple(branches), merge, spatial),
+        choice=Choice(model, weights, input_px, crop_px, views, tuple(branches), merge, spatial),
         mode=mode,
         budget_images=budget_images,
         batch_size=batch_size,
@@ -183,6 +186,8 @@ def _carry_out(work: Work, how: Circumstances) -> tuple[nn.Module, Learned]:
     size, side_px = plan.batches.batch_size, plan.info.input_px
     with shortage_told(batch_size=size, input_px=side_px, device=str(device)):
         network = _network(plan)
+        if plan.arm.growing:
+            check_growth(network, side_px, plan.info.backbone)
         log.info("%s starts from weights: %s", plan.info.backbone, plan.info.weights)
         feed = open_feed(plan, work.pack, device=device, workers=work.workers, track=track)
         held_back: dict[Side, Tensor] = {

@@ -34,7 +34,8 @@ class ModelInfo(BaseModel):
 
     ``classes`` are the columns of its logits; ``crop_px`` None is the largest centred square; see
     :func:`~naturalize.train.pixels.fit_square` and :func:`~naturalize.train.pixels.normalise`.
-    ``weights`` says where its base started from; ``cbam`` is there for a head over two networks.
+    ``weights`` says where its base started from; ``views`` orientations of an image are asked and
+    their probabilities averaged; ``cbam`` is there for a head over two networks.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +47,7 @@ class ModelInfo(BaseModel):
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     weights: str
+    views: int = 1
     cbam: CbamInfo | None = None
 
 
