@@ -40,6 +40,7 @@ HEAVY = {
         "teach/network.py",
         "audit/frozen_probe.py",
         "audit/crop_probe.py",
+        "audit/make_shortcuts.py",
         "segment/sam_model.py",
     ),
     "torchvision": ("train/",),

@@ -26,6 +26,8 @@ from naturalize.audit.views import (
 from naturalize.cli.app import app
 from naturalize.datasets.sample import Sample
 from naturalize.errors import InputError
+from naturalize.evaluate.bootstrap import Interval
+from naturalize.evaluate.compare import PairedDifference
 from naturalize.images import encode_png
 from naturalize.split.split import RealSplit
 from naturalize.train.run import train_run
@@ -166,7 +168,7 @@ def test_a_network_that_reads_the_surroundings_is_caught(
 ) -> None:
     corner = answering_by(slice(0, 5), split)
     monkeypatch.setattr("naturalize.audit.make_shortcuts.predict", corner)
-    found = Shortcuts.load(make_shortcuts(runs, tmp_path / "out"))
+    found = Shortcuts.load(make_shortcuts({"cnn": runs}, tmp_path / "out"))
     (model,) = found.models
     assert model.runs == ("run-0", "run-1")
     alone, other = model.of("surroundings"), model.of("other-class")
@@ -182,7 +184,7 @@ def test_a_network_that_reads_the_cell_is_not(
 ) -> None:
     middle = answering_by(slice(12, 20), split)
     monkeypatch.setattr("naturalize.audit.make_shortcuts.predict", middle)
-    made = make_shortcuts(runs[:1], tmp_path / "out")
+    made = make_shortcuts({"cnn": runs[:1]}, tmp_path / "out")
     found = Shortcuts.load(made)
     (model,) = found.models
     cell, alone, other = (model.of(name) for name in ("cell", "surroundings", "other-class"))
@@ -194,25 +196,16 @@ def test_a_network_that_reads_the_cell_is_not(
     assert (made.path / "shortcuts.html").read_text().count("<img") >= 4
 
 
-def test_the_verdict_compares_surroundings_that_are_edited_alike(
+def test_the_verdict_is_the_paired_difference_between_edits_that_are_alike(
     runs: list[Artefact], tmp_path: Path
 ) -> None:
-    model = Shortcuts.load(make_shortcuts(runs[:1], tmp_path / "out")).models[0]
-    other = model.of("other-class")
-    assert other is not None
-    high = other.model_copy(update={"view": "same-class", "scores": _accuracy(other, 0.9, 0.95)})
-    low = other.model_copy(update={"scores": _accuracy(other, 0.5, 0.6)})
-    assert verdict(model.model_copy(update={"seen": (high, low)}))[0]
-    assert not verdict(model.model_copy(update={"seen": (high, high)}))[0]
-    assert verdict(model.model_copy(update={"seen": (low,)})) == (
-        False,
-        "Too few images to move cells between pictures.",
-    )
-
-
-def _accuracy(seen, low: float, high: float):  # type: ignore[no-untyped-def]
-    middle = replace(seen.scores.accuracy, value=(low + high) / 2, low=low, high=high)
-    return replace(seen.scores, accuracy=middle)
+    model = Shortcuts.load(make_shortcuts({"cnn": runs[:1]}, tmp_path / "out")).models[0]
+    for low, high, swayed in ((-0.2, -0.1, True), (-0.2, 0.1, False), (0.0, 0.1, False)):
+        change = Interval((low + high) / 2, low, high)
+        changed = {"sway": PairedDifference(accuracy=change, macro_f1=change)}
+        assert verdict(model.model_copy(update=changed))[0] == swayed
+    nothing = verdict(model.model_copy(update={"sway": None}))
+    assert nothing == (False, "Too few images to move cells between pictures.")
 
 
 def test_the_verb_tells_runs_from_a_bank(

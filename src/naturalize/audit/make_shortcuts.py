@@ -9,28 +9,32 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from torch import nn
+
 from naturalize.artefact import Artefact, Draft, IfExists, Request, build
 from naturalize.audit.shortcut_findings import SHORTCUTS, Model, Seen, Shortcuts
 from naturalize.audit.shortcut_page import shortcut_page
 from naturalize.audit.taken_apart import TakenApart, sources_of, take_apart
-from naturalize.audit.views import VIEWS, View
+from naturalize.audit.views import OTHER, OWN, VIEWS, View
 from naturalize.curate.finding import TABLE as FINDINGS
 from naturalize.datasets.manifest import read_table
 from naturalize.errors import InputError
 from naturalize.evaluate.alignment import aligned_labels
 from naturalize.evaluate.bootstrap import bootstrap_seed_scores
-from naturalize.evaluate.compare import paired_difference
+from naturalize.evaluate.compare import PairedDifference, paired_difference
 from naturalize.predictions import Predictions
 from naturalize.progress import Track, quiet
 from naturalize.seeds import child
 from naturalize.split.split import RealSplit
 from naturalize.train.pixels import load_pixels
 from naturalize.train.predict import predict
-from naturalize.train.trained_model import load_model
+from naturalize.train.trained_model import ModelInfo, load_model
 
 PAGE = "shortcuts.html"
+BATCH = 32
 Labels = Sequence[str]
 Answers = Mapping[str, Labels]
+Networks = Mapping[str, tuple[nn.Module, ModelInfo]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +54,7 @@ class TestSide:
 
 
 def make_shortcuts(
-    runs: Sequence[Artefact],
+    models: Mapping[str, Sequence[Artefact]],
     out: Path,
     *,
     seed: int = 0,
@@ -59,36 +63,29 @@ def make_shortcuts(
 ) -> Artefact:
     """Write a ``shortcuts`` artefact: ``shortcuts.json`` and a page.
 
-    ``runs`` are of one split; those alike in all but their seed are one model. Test images are
-    edited in memory; intervals resample groups and seeds.
+    ``models`` holds, by name, runs of one split that differ in their seed. Test images are edited
+    in memory; intervals resample groups and seeds.
     """
+    runs = [run for some in models.values() for run in some]
     (split_id, *others) = {run.manifest["inputs"]["split"]["id"] for run in runs}
     if others:
         raise InputError("runs", f"runs of split {split_id}", f"one of {others[0]}")
 
+    networks = [load_model(run) for run in runs]
+
     def write(draft: Draft) -> None:
         side = _taken_apart(runs[0].input("split"), seed, track)
-        answers = {view.name: _answers(draft, runs, side, view, track) for view in VIEWS}
-        models = [_model(name, some, side, answers) for name, some in _models(runs).items()]
-        whole = _shortcuts(side, models)
+        asked = dict(zip([run.id for run in runs], networks, strict=True))
+        answers = {view.name: _answers(draft, asked, side, view, track) for view in VIEWS}
+        whole = _shortcuts(
+            side, [_model(name, some, side, answers) for name, some in models.items()]
+        )
         draft.write(SHORTCUTS, whole.model_dump_json(indent=1) + "\n")
         draft.write(PAGE, shortcut_page(whole, side.apart, seed=seed))
         draft.summary.update(images=whole.n, taken_apart=whole.apart)
 
     inputs = {f"run-{i}": run for i, run in enumerate(runs)}
     return build(out, Request("shortcuts", {}, inputs, seed), write, if_exists=if_exists)
-
-
-def _models(runs: Sequence[Artefact]) -> dict[str, list[Artefact]]:
-    """Group runs that differ in nothing but their seed, named by arm and network."""
-    alike: dict[str, list[Artefact]] = {}
-    for run in runs:
-        alike.setdefault(json.dumps(run.manifest["parameters"], sort_keys=True), []).append(run)
-    named: dict[str, list[Artefact]] = {}
-    for some in alike.values():
-        name = f"{some[0].summary['arm']}, {some[0].summary['model']}"
-        named[f"{name} ({len(named) + 1})" if name in named else name] = some
-    return named
 
 
 def _taken_apart(split: Artefact, seed: int, track: Track) -> TestSide:
@@ -109,9 +106,7 @@ def _taken_apart(split: Artefact, seed: int, track: Track) -> TestSide:
     return TestSide(real, apart, {why: dict(count) for why, count in reasons.items()}, seed)
 
 
-def _answers(
-    draft: Draft, runs: Sequence[Artefact], side: TestSide, view: View, track: Track
-) -> Answers:
+def _answers(draft: Draft, networks: Networks, side: TestSide, view: View, track: Track) -> Answers:
     """Return, by run, the class it names for each image that can be shown so."""
     own, others = side.partners(view)
     readers = [
@@ -120,15 +115,21 @@ def _answers(
 
     def work() -> str:
         shown, found = {}, {}
-        for run in runs:
-            network, info = load_model(run)
+        for run, (network, info) in networks.items():
             size = info.input_px, info.crop_px
             if size not in shown:
                 shown[size] = load_pixels(
                     readers, input_px=size[0], crop_px=size[1], what=view.title, track=track
                 )
-            answers = predict(network, shown[size], mean=info.mean, std=info.std, batch_size=32)
-            found[run.id] = [info.classes[i] for i in answers.argmax(axis=1)]
+            answers = predict(
+                network,
+                shown[size],
+                mean=info.mean,
+                std=info.std,
+                views=info.views,
+                batch_size=BATCH,
+            )
+            found[run] = [info.classes[i] for i in answers.argmax(axis=1)]
         return json.dumps(found)
 
     if not own:
@@ -151,6 +152,7 @@ def _model(
         name=name,
         runs=tuple(run.path.name for run in runs),
         whole=bootstrap_seed_scores(truth, whole, groups, classes, rng=child(side.seed, "audit")),
+        sway=_sway(side, runs, answers),
         seen=tuple(
             _seen(side, view, by_id, [answers[view.name][run.id] for run in runs])
             for view in VIEWS
@@ -184,6 +186,26 @@ def _seen(
         follows=follows,
         follows_whole=follows_whole,
     )
+
+
+def _sway(
+    side: TestSide, runs: Sequence[Artefact], answers: Mapping[str, Answers]
+) -> PairedDifference | None:
+    """Compare surroundings of another class with those of a cell's own, on cells shown in both."""
+    views = [view for view in VIEWS if view.name in (OWN, OTHER)]
+    named: list[list[dict[int, str]]] = []
+    for view in views:
+        shown, _ = side.partners(view)
+        found = answers[view.name]
+        named.append([dict(zip(shown, found[run.id], strict=True)) for run in runs if found])
+    if not all(named):
+        return None
+    both = sorted(set(named[0][0]) & set(named[1][0]))
+    own, other = ([[labels[i] for i in both] for labels in some] for some in named)
+    samples = [side.apart[i].sample for i in both]
+    truth, groups = [s.label for s in samples], [s.group for s in samples]
+    rng = child(side.seed, "audit", "sway")
+    return paired_difference(truth, own, other, groups, side.split.classes, rng=rng)
 
 
 def _shortcuts(side: TestSide, models: Sequence[Model]) -> Shortcuts:

@@ -32,13 +32,19 @@ class Seen(BaseModel):
 
 
 class Model(BaseModel):
-    """One way to train, by its runs, which differ in their seed only; ``whole``: all images."""
+    """One way to train, by its runs, which differ in their seed only.
+
+    ``whole`` are its scores on all test images as they are. ``sway`` is what surroundings do beyond
+    the editing: scores in those of another class minus scores in those of the cell's own class, on
+    the cells shown in both; None where there are none.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     runs: tuple[str, ...]
     whole: ScoreIntervals
+    sway: PairedDifference | None
     seen: tuple[Seen, ...]
 
     def of(self, view: str) -> Seen | None:

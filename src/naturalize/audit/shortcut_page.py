@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from naturalize.audit.shortcut_findings import Model, Seen, Shortcuts
 from naturalize.audit.taken_apart import TakenApart
-from naturalize.audit.views import VIEWS, View
+from naturalize.audit.views import OTHER, VIEWS, View
 from naturalize.page.block import Block, Callout, Prose
 from naturalize.page.contact_sheet import ContactSheet, Tile
 from naturalize.page.figure import Figure
@@ -66,21 +66,17 @@ def told(found: Shortcuts, model: Model) -> list[str]:
 
 def verdict(model: Model) -> tuple[bool, str]:
     """Return whether surroundings sway the model beyond what the editing does, and say so."""
-    own, other = model.of("same-class"), model.of("other-class")
-    if own is None or other is None or other.follows is None or other.follows_whole is None:
+    if model.sway is None:
         return False, "Too few images to move cells between pictures."
-    lost = own.scores.accuracy.value - other.scores.accuracy.value
-    apart = other.scores.accuracy.high < own.scores.accuracy.low
-    by = f"{100 * lost:.1f} in 100 answers"
-    if apart:
-        return True, (
-            f"Surroundings sway it: in those of another class {by} more are wrong than in those "
-            "of the cell's own class."
-        )
-    return False, (
-        f"Surroundings hardly sway it: in those of another class {by} more are wrong than in those "
-        "of the cell's own class, and the intervals overlap."
+    change = model.sway.accuracy
+    often = f"{abs(100 * change.value):.1f} in 100 {'less' if change.value < 0 else 'more'} often"
+    words = (
+        f"moved into pictures of another class, cells are named right {often} than moved into "
+        f"pictures of their own class ({change.said(signed=True)})."
     )
+    if change.high < 0:
+        return True, f"Surroundings sway it: {words}"
+    return False, f"No sign that surroundings sway it: {words}"
 
 
 def _answers(found: Shortcuts, model: Model) -> Iterator[Block]:
@@ -136,7 +132,7 @@ def _examples(apart: Sequence[TakenApart], seed: int) -> Iterator[Block]:
 
 
 def _caption(view: View, other: TakenApart) -> str:
-    return view.title + (f" ({other.sample.label})" if view.name == "other-class" else "")
+    return view.title + (f" ({other.sample.label})" if view.name == OTHER else "")
 
 
 def _counted(found: Shortcuts) -> str:

@@ -14,6 +14,9 @@ from naturalize.images import Rgb
 from naturalize.optics import transmittance
 from naturalize.seeds import child
 
+OWN, OTHER = "same-class", "other-class"
+"""Names of the two views whose difference is what surroundings do beyond the editing."""
+
 Suits = Callable[[TakenApart, TakenApart], bool]
 
 
@@ -96,14 +99,14 @@ VIEWS: tuple[View, ...] = (
         surroundings_alone,
     ),
     View(
-        "same-class",
+        OWN,
         "in surroundings of its own class",
         "the cell moved into another picture of its own class",
         in_surroundings_of,
         same_class,
     ),
     View(
-        "other-class",
+        OTHER,
         "in surroundings of another class",
         "the cell moved into a picture of another class",
         in_surroundings_of,

@@ -116,11 +116,12 @@ def _audit_runs(runs: list[Artefact], out: Path, seed: int, mode: IfExists, as_j
     """Test whether networks look at the cell, and say what they answered."""
     from naturalize.audit.make_shortcuts import PAGE, make_shortcuts
     from naturalize.audit.shortcut_findings import Shortcuts
+    from naturalize.report.lineage import arm_names
 
     for other in runs:
         if other.kind != "run":
             raise InputError(str(other.path), "a run folder beside runs", f"a {other.kind} folder")
-    made = make_shortcuts(runs, out, seed=seed, if_exists=mode, track=bar)
+    made = make_shortcuts(arm_names(runs), out, seed=seed, if_exists=mode, track=bar)
     table = Table("model", "shown", "images", "accuracy", "change")
     for model in Shortcuts.load(made).models:
         table.add_row(model.name, "as they are", "", model.whole.accuracy.said(), "")

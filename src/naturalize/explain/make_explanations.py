@@ -127,7 +127,7 @@ def _by(
 ) -> Explanation:
     """Explain an image by one network and write the pictures."""
     square, classes = member.square(image.rgb), member.info.classes
-    (answer,) = member.probabilities([square])
+    answer = member.answer(square)
     predicted = classes[int(answer.argmax())]
     label = asked.label or predicted
     target = classes.index(label)

@@ -50,11 +50,19 @@ class Member:
         """Return what the network sees of an image, uint8 (S, S, 3)."""
         return fit_square(rgb, input_px=self.info.input_px, crop_px=self.info.crop_px)
 
+    def answer(self, square: Rgb) -> NDArray[np.float32]:
+        """Return what the run says, float32 (classes,), in all orientations it is asked in."""
+        (found,) = self._asked([square], self.info.views)
+        return np.asarray(found)
+
     def probabilities(self, squares: Sequence[Rgb]) -> NDArray[np.float32]:
-        """Return the probability of each class, float32 (N, classes)."""
+        """Return the probability of each class, float32 (N, classes), of squares as they lie."""
+        return self._asked(squares, 1)
+
+    def _asked(self, squares: Sequence[Rgb], views: int) -> NDArray[np.float32]:
         pixels = torch.from_numpy(np.stack(squares).transpose(0, 3, 1, 2))
         mean, std = self.info.mean, self.info.std
-        return predict(self.network, pixels, mean=mean, std=std, batch_size=_BATCH)
+        return predict(self.network, pixels, mean=mean, std=std, views=views, batch_size=_BATCH)
 
     def heat(
         self, square: Rgb, target: int, settings: CamSettings, *, trained: bool = True
