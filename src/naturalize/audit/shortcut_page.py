@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
+from naturalize.audit.edited_side import EditedSide
 from naturalize.audit.shortcut_findings import Model, Seen, Shortcuts
 from naturalize.audit.taken_apart import TakenApart
 from naturalize.audit.views import OTHER, VIEWS, View
@@ -37,10 +38,10 @@ METHOD = (
 )
 
 
-def shortcut_page(found: Shortcuts, apart: Sequence[TakenApart] = (), *, seed: int = 0) -> str:
-    """Return the page as HTML; of the images taken ``apart`` a few are shown as examples."""
+def shortcut_page(found: Shortcuts, side: EditedSide) -> str:
+    """Return the page as HTML; a few images of ``side`` are shown as examples."""
     sections = [
-        Section("What was asked", (Prose(_WHY), *_examples(apart, seed))),
+        Section("What was asked", (Prose(_WHY), *_examples(side))),
         *(Section(f"Model {model.name}", tuple(_answers(found, model))) for model in found.models),
         Section("By class", tuple(_by_class(found, model) for model in found.models)),
         Section("How it was measured", (Prose(METHOD), Prose(_counted(found)))),
@@ -118,16 +119,17 @@ def _by_class(found: Shortcuts, model: Model) -> Table:
     return Table(columns, rows, caption, numeric=range(1, len(columns)))
 
 
-def _examples(apart: Sequence[TakenApart], seed: int) -> Iterator[Block]:
+def _examples(side: EditedSide) -> Iterator[Block]:
     """Show a few images in every way, one row each."""
-    drawn = {view.name: view.partners(apart, seed=seed) for view in VIEWS}
-    by_class = {one.sample.label: n for n, one in reversed(list(enumerate(apart)))}
-    for n in list(by_class.values())[:_EXAMPLES]:
-        tiles = [Tile(apart[n].picture(), f"{apart[n].sample.label}, as it is")]
+    first = {one.sample.label: n for n, one in reversed(list(enumerate(side.apart)))}
+    for number in sorted(first.values())[:_EXAMPLES]:
+        own = side.apart[number]
+        tiles = [Tile(own.picture(), f"{own.sample.label}, as it is")]
         for view in VIEWS:
-            other = drawn[view.name][n]
+            other = dict(side.pairs[view.name]).get(number)
             if other is not None:
-                tiles.append(Tile(view.show(apart[n], apart[other]), _caption(view, apart[other])))
+                given = side.apart[other]
+                tiles.append(Tile(view.show(own, given), _caption(view, given)))
         yield ContactSheet(tiles, tile_px=_TILE_PX)
 
 
