@@ -8,13 +8,15 @@ import numpy as np
 
 from naturalize.artefact import Artefact
 from naturalize.evaluate.bootstrap import Interval
-from naturalize.evaluate.evaluation import Comparison, EvaluationReport
+from naturalize.evaluate.comparison import Comparison
+from naturalize.evaluate.evaluation import EvaluationReport
 from naturalize.page.block import Block, Callout, KeyFigure, KeyFigures
 from naturalize.page.confusion_figure import confusion_figure
 from naturalize.page.figure import Figure
 from naturalize.page.interval_plot import interval_plot
 from naturalize.page.page import Section
 from naturalize.page.table import Cell, Table
+from naturalize.report.words import minus, p_value, said
 
 ARM_MEANINGS = {
     "none": "images as they are",
@@ -38,8 +40,8 @@ ARM_MEANINGS = {
 def verdict(comparison: Comparison) -> str:
     """Say in one sentence what a comparison shows, by the interval of the macro F1 difference."""
     gain = comparison.macro_f1
-    points = _minus(f"{100 * gain.value:+.1f} points of macro F1")
-    span = _minus(f"95% interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}")
+    points = minus(f"{100 * gain.value:+.1f} points of macro F1")
+    span = minus(f"95% interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}")
     if gain.low > 0:
         judged = "is better than"
     elif gain.high < 0:
@@ -66,8 +68,8 @@ def result_section(report: EvaluationReport, arms: Mapping[str, Sequence[Artefac
             arm.name,
             arm.seeds,
             _images_seen(arm.name, arms),
-            _said(arm.scores.accuracy),
-            _said(arm.scores.macro_f1),
+            said(arm.scores.accuracy),
+            said(arm.scores.macro_f1),
         ]
         for arm in report.arms
     ]
@@ -133,23 +135,35 @@ def _exposure(report: EvaluationReport) -> str:
 
 
 def _comparisons(report: EvaluationReport) -> Table:
+    several = len(report.comparisons) > 1
     rows = [
         [
             f"{c.arm} against {c.baseline}",
-            _said(c.accuracy, signed=True),
-            _said(c.macro_f1, signed=True),
+            said(c.accuracy, signed=True),
+            said(c.macro_f1, signed=True),
             ", ".join(f"{t.only_b}/{t.only_a}" for t in c.mcnemar),
-            ", ".join(_p(t.p) for t in c.mcnemar),
+            ", ".join(p_value(t.p) for t in c.mcnemar),
+            *([p_value(c.holm_p), _all_p(c.mcnemar_holm_p)] if several else []),
         ]
         for c in report.comparisons
     ]
-    return Table(
-        ["comparison", "accuracy", "macro F1", "gained / lost", "McNemar p"],
-        rows,
+    columns = ["comparison", "accuracy", "macro F1", "gained / lost", "McNemar p"]
+    caption = (
         "Differences on the same images by paired bootstrap; gained / lost are test images that "
         "only the first / only the second arm got right, judged by McNemar's exact test for each "
-        "seed.",
+        "seed."
     )
+    if several:
+        columns += ["Holm p, macro F1", "Holm p, McNemar"]
+        caption += (
+            f" Holm p: adjusted for {len(report.comparisons)} comparisons, of the bootstrap "
+            "difference in macro F1 and of McNemar's test of each seed."
+        )
+    return Table(columns, rows, caption)
+
+
+def _all_p(p_values: Sequence[float]) -> str:
+    return ", ".join(map(p_value, p_values))
 
 
 def classes_section(report: EvaluationReport) -> Section:
@@ -161,7 +175,7 @@ def classes_section(report: EvaluationReport) -> Section:
                 [
                     label,
                     report.arms[0].scores.per_class[i].support,
-                    *(_said(arm.scores.per_class[i].f1) for arm in report.arms),
+                    *(said(arm.scores.per_class[i].f1) for arm in report.arms),
                 ]
                 for i, label in enumerate(report.classes)
             ],
@@ -180,7 +194,7 @@ def classes_section(report: EvaluationReport) -> Section:
             Table(
                 ["class", "precision", "recall", "F1"],
                 [
-                    [c.label, _said(c.precision), _said(c.recall), _said(c.f1)]
+                    [c.label, said(c.precision), said(c.recall), said(c.f1)]
                     for c in arm.scores.per_class
                 ],
                 f"{arm.name}: precision, recall and F1.",
@@ -189,18 +203,5 @@ def classes_section(report: EvaluationReport) -> Section:
     return Section("Class by class", tuple(tables))
 
 
-def _said(interval: Interval, *, signed: bool = False) -> str:
-    """Write an interval on one line that does not break: ``0.926 [0.911, 0.940]``."""
-    return _minus(interval.said(signed=signed)).replace(" ", "\u00a0")
-
-
-def _minus(text: str) -> str:
-    return text.replace("-", "\u2212")
-
-
 def _span(interval: Interval) -> str:
     return f"{interval.low:.3f} to {interval.high:.3f}"
-
-
-def _p(p: float) -> str:
-    return f"{p:.3f}" if p >= 0.001 else "< .001"
