@@ -27,6 +27,7 @@ LAYERS = (
     {"train", "evaluate"},
     {"audit", "teach"},
     {"report"},
+    {"study"},
     {"cli"},
     {"__main__"},
 )

@@ -22,6 +22,7 @@ from naturalize.cli import (
     phantom,
     split,
     steps,
+    study,
     teach,
     train,
     verify,
@@ -52,6 +53,7 @@ app.command("pack")(pack.pack)
 app.command("teach")(teach.teach)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("study")(study.study)
 app.command("doctor")(doctor.doctor)
 
 
@@ -70,7 +72,7 @@ def _root(
 
 def main() -> None:
     """Run the command line; mistakes are one line on standard error, never a traceback."""
-    if sys.argv[1:2] in (["train"], ["demo"]):
+    if sys.argv[1:2] in (["train"], ["demo"], ["study"]):
         keep_buffers()
     try:
         app()

@@ -95,7 +95,9 @@ def evaluate_runs(
         resamples=resamples,
     )
     curated = runs[0].input("split").input("curated")
-    again = sensitivities(arms, split, curated, pairs=pairs, seed=seed, resamples=resamples)
+    again = sensitivities(
+        arms, split.root, split.test, curated, pairs=pairs, seed=seed, resamples=resamples
+    )
     return report.model_copy(update={"sensitivity": again})
 
 

@@ -92,6 +92,8 @@ def result_section(report: EvaluationReport, arms: Mapping[str, Sequence[Artefac
     ]
     if report.comparisons:
         body.append(_comparisons(report))
+    if len(report.comparisons) > 1:
+        body.append(_adjusted(report.comparisons))
     seeds = max(arm.seeds for arm in report.arms)
     if seeds == 1:
         body.append(
@@ -135,7 +137,6 @@ def _exposure(report: EvaluationReport) -> str:
 
 
 def _comparisons(report: EvaluationReport) -> Table:
-    several = len(report.comparisons) > 1
     rows = [
         [
             f"{c.arm} against {c.baseline}",
@@ -143,27 +144,34 @@ def _comparisons(report: EvaluationReport) -> Table:
             said(c.macro_f1, signed=True),
             ", ".join(f"{t.only_b}/{t.only_a}" for t in c.mcnemar),
             ", ".join(p_value(t.p) for t in c.mcnemar),
-            *([p_value(c.holm_p), _all_p(c.mcnemar_holm_p)] if several else []),
         ]
         for c in report.comparisons
     ]
-    columns = ["comparison", "accuracy", "macro F1", "gained / lost", "McNemar p"]
-    caption = (
+    return Table(
+        ["comparison", "accuracy", "macro F1", "gained / lost", "McNemar p"],
+        rows,
         "Differences on the same images by paired bootstrap; gained / lost are test images that "
         "only the first / only the second arm got right, judged by McNemar's exact test for each "
-        "seed."
+        "seed.",
     )
-    if several:
-        columns += ["Holm p, macro F1", "Holm p, McNemar"]
-        caption += (
-            f" Holm p: adjusted for {len(report.comparisons)} comparisons, of the bootstrap "
-            "difference in macro F1 and of McNemar's test of each seed."
-        )
-    return Table(columns, rows, caption)
 
 
-def _all_p(p_values: Sequence[float]) -> str:
-    return ", ".join(map(p_value, p_values))
+def _adjusted(comparisons: Sequence[Comparison]) -> Table:
+    rows = [
+        [
+            f"{c.arm} against {c.baseline}",
+            p_value(c.p),
+            p_value(c.holm_p),
+            ", ".join(map(p_value, c.mcnemar_holm_p)),
+        ]
+        for c in comparisons
+    ]
+    return Table(
+        ["comparison", "bootstrap p", "the same, Holm", "McNemar p, Holm"],
+        rows,
+        f"P-values of the difference in macro F1, and p-values adjusted for {len(comparisons)} "
+        "comparisons by Holm's method.",
+    )
 
 
 def classes_section(report: EvaluationReport) -> Section:

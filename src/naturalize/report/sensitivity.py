@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from naturalize.artefact import Artefact
-from naturalize.curate.finding import TABLE as FINDINGS
 from naturalize.curate.pseudo_slide import pseudo_slides
-from naturalize.datasets.manifest import read_table
+from naturalize.curate.source import second_source
 from naturalize.datasets.sample import Sample
 from naturalize.errors import ImageError
 from naturalize.evaluate.evaluation import Sensitivity, compare_again
@@ -16,7 +16,6 @@ from naturalize.page.table import Cell, Table
 from naturalize.predictions import Predictions
 from naturalize.report.words import said
 from naturalize.seeds import child
-from naturalize.split.split import RealSplit
 
 PSEUDO_SLIDES = "pseudo-slides"
 MAIN_SOURCE = "main source only"
@@ -30,52 +29,48 @@ MEANINGS = {
 
 def sensitivities(
     arms: Mapping[str, Sequence[Predictions]],
-    split: RealSplit,
+    root: Path,
+    samples: Sequence[Sample],
     curated: Artefact,
     *,
     pairs: Sequence[tuple[str, str]],
     seed: int,
     resamples: int,
 ) -> tuple[Sensitivity, ...]:
-    """Compare ``arms`` with pseudo-slides as groups, and without the second acquisition source.
+    """Compare ``arms`` on ``samples`` with pseudo-slides as groups, and in the main source only.
 
-    The first is left out where the image files are not at hand, the second where there is one
-    source only, or where a class would be left without images.
+    The first is left out where the image files below ``root`` are not at hand, the second where
+    ``curated`` found one source only, or where a class would be left without images.
     """
-    found = []
     try:
-        slides = pseudo_slides(split.root, split.test, seed=seed)
+        slides = pseudo_slides(root, samples, seed=seed)
     except ImageError:
         slides = {}
-    main = _main_source(split, curated)
-    groups = {sample.id: sample.group for sample in split.test}
-    for name, samples, units in (
-        (PSEUDO_SLIDES, split.test if slides else (), slides),
-        (MAIN_SOURCE, main, groups),
-    ):
-        if samples:
-            truth = {sample.id: sample.label for sample in samples}
-            rng = child(seed, "evaluate")
-            again = compare_again(
-                name, arms, truth, units, rng=rng, pairs=pairs, resamples=resamples
-            )
-            found.append(again)
-    return tuple(found)
+    groups = {sample.id: sample.group for sample in samples}
+    assumed = (
+        (PSEUDO_SLIDES, samples if slides else (), slides),
+        (MAIN_SOURCE, _main_source(samples, curated), groups),
+    )
+    return tuple(
+        compare_again(
+            name,
+            arms,
+            {sample.id: sample.label for sample in some},
+            units,
+            rng=child(seed, "evaluate"),
+            pairs=pairs,
+            resamples=resamples,
+        )
+        for name, some, units in assumed
+        if some
+    )
 
 
-def second_source(curated: Artefact) -> frozenset[str]:
-    """Return the ids of images that curation found to be of another acquisition source."""
-    if curated.kind != "curated":
-        return frozenset()
-    rows = read_table(curated.path / FINDINGS)
-    return frozenset(row["path"] for row in rows if row["kind"] == "source")
-
-
-def _main_source(split: RealSplit, curated: Artefact) -> tuple[Sample, ...]:
-    strange = second_source(curated)
-    main = tuple(sample for sample in split.test if sample.id not in strange)
-    whole = {sample.label for sample in main} == {sample.label for sample in split.test}
-    return main if whole and len(main) < len(split.test) else ()
+def _main_source(samples: Sequence[Sample], curated: Artefact) -> tuple[Sample, ...]:
+    strange = second_source(curated) if curated.kind == "curated" else frozenset()
+    main = tuple(sample for sample in samples if sample.id not in strange)
+    whole = {sample.label for sample in main} == {sample.label for sample in samples}
+    return main if whole and len(main) < len(samples) else ()
 
 
 def sensitivity_section(found: Sequence[Sensitivity]) -> Section | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from naturalize.evaluate.bootstrap import Interval
 
 
@@ -15,8 +17,8 @@ def said(interval: Interval, *, signed: bool = False) -> str:
 
 
 def minus(text: str) -> str:
-    """Write a true minus."""
-    return text.replace("-", "\u2212")
+    """Write a true minus before numbers; hyphens in words stay."""
+    return re.sub(r"(?<!\w)-(?=\d)", "\u2212", text)
 
 
 def p_value(p: float) -> str:
