@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from naturalize.datasets.manifest import write_table
 from naturalize.report.words import p_value
-from naturalize.study.results import Block, StudyResults
+from naturalize.study.results import STRANGE, Block, StudyResults
 
 _TEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "~": r"\textasciitilde{}"}
 
@@ -127,7 +127,7 @@ def _arm(name: str, block: Block) -> str:
 
 def _file(what: str, block: Block) -> str:
     size = "all" if block.size is None else f"n{block.size}"
-    tested = "-second-source" if "second" in block.tested else ""
+    tested = "-second-source" if block.tested == STRANGE else ""
     return f"{what}-{size}{tested}"
 
 

@@ -19,7 +19,7 @@ from naturalize.report.data_sections import NO_PATIENTS
 from naturalize.report.sensitivity import sensitivity_section
 from naturalize.report.words import minus
 from naturalize.study.grids import Grid, classes_grid, comparisons_grid, scores_grid, titled
-from naturalize.study.results import Block, StudyResults
+from naturalize.study.results import STRANGE, Block, StudyResults
 from naturalize.study.spec import ArmSpec, Spec
 
 HEADLINES = {"better": "It helped", "worse": "It harmed", "": "No difference that can be told"}
@@ -130,16 +130,23 @@ def _block(block: Block) -> Section:
     more = [blood_section(report), certainty_section(report)]
     body += [Details(one.title, one.body) for one in (again, *more) if one is not None]
     body.append(Details("F1 of each class", (_table(classes_grid(block)),)))
-    return Section(titled(block)[:1].upper() + titled(block)[1:], tuple(body))
+    return Section(_heading(block), tuple(body))
+
+
+def _heading(block: Block) -> str:
+    size = "All train images" if block.size is None else f"{block.size} real images a class"
+    return f"{size}, second source" if block.tested == STRANGE else size
 
 
 def _table(grid: Grid, columns: Sequence[int] | None = None) -> Table:
     kept = range(len(grid.columns)) if columns is None else columns
-    rows = [
-        [minus(row[i]).replace(" [", "\u00a0[").replace(", −", ",\u00a0−") for i in kept]
-        for row in grid.rows
-    ]
+    rows = [[_unbroken(row[i]) for i in kept] for row in grid.rows]
     return Table([grid.columns[i] for i in kept], rows, grid.title)
+
+
+def _unbroken(cell: str) -> str:
+    """Keep an interval on one line."""
+    return minus(cell).replace(" ", "\u00a0") if cell.endswith("]") else cell
 
 
 def _method(results: StudyResults) -> Section:
@@ -162,10 +169,10 @@ def _method(results: StudyResults) -> Section:
         "one-cycle schedule, last weights; seeds "
         f"{', '.join(map(str, spec.seeds))}."
     )
-    cost = f"{results.cells} trainings took {results.seconds / 3600:.1f} hours in all."
-    again = f"Again: naturalize study {spec.name} --split SPLIT -o STUDY. Split {results.split_id}."
-    folded = Details("The study as it was written down", (Prose(spec.yaml()),))
-    return Section("How it was done", (Prose(words), arms, Prose(cost), Prose(again), folded))
+    took = f"{results.cells} trainings took {results.seconds / 60:,.0f} minutes in all."
+    data = "" if results.phantoms else " --split SPLIT"
+    again = f"Again: naturalize study spec.yaml{data} -o STUDY. Split {results.split_id}."
+    return Section("How it was done", (Prose(words), arms, Prose(f"{took} {again}")))
 
 
 def _trained(arm: ArmSpec) -> str:
