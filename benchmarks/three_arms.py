@@ -22,8 +22,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from naturalize.artefact import Artefact, open_artefact
 from naturalize.cli.allocator import SETTINGS
 from naturalize.evaluate.evaluation import EvaluationReport, evaluate_arms
@@ -106,7 +104,10 @@ def publish(home: Path, model: str, out: Path) -> None:
     reports = {}
     for what, samples in (("all", everything), ("main-source", main)):
         report = evaluate_arms(
-            {name: [subset(run, samples) for run in arms[name]] for name in ARMS},
+            {
+                name: [Predictions.load(run.path / "test.npz").only(samples) for run in arms[name]]
+                for name in ARMS
+            },
             {name: sample.label for name, sample in samples.items()},
             {name: sample.group for name, sample in samples.items()},
             rng=child(0, "evaluate"),
@@ -116,19 +117,6 @@ def publish(home: Path, model: str, out: Path) -> None:
         reports[what] = report
     (out / f"{model}.md").write_text(page(reports, arms, split_artefact))
     print(f"wrote {out}")
-
-
-def subset(run: Artefact, samples: Mapping[str, object]) -> Predictions:
-    """Return the test predictions of ``run`` on ``samples`` alone."""
-    whole = Predictions.load(run.path / "test.npz")
-    kept = [i for i, name in enumerate(whole.sample_ids) if name in samples]
-    return Predictions(
-        tuple(whole.sample_ids[i] for i in kept),
-        np.ascontiguousarray(whole.probabilities[kept]),
-        whole.classes,
-        whole.checkpoint_id,
-        whole.split_id,
-    )
 
 
 def page(

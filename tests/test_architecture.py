@@ -27,6 +27,7 @@ LAYERS = (
     {"train", "evaluate"},
     {"audit", "explain", "teach"},
     {"report"},
+    {"study"},
     {"cli"},
     {"__main__"},
 )

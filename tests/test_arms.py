@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from naturalize.artefact import Artefact
 from naturalize.compose.batches import Batches
+from naturalize.datasets.pbc import MATURATION
 from naturalize.errors import InputError
 from naturalize.train.arms import SETTINGS, find_arm
 from naturalize.train.crop import cropped, draw_corners
@@ -20,7 +21,6 @@ from naturalize.train.randaugment import randomly_augmented
 from naturalize.train.run import train_run
 from naturalize.train.stain_jitter import draw_stain, stained
 from naturalize.train.targets import (
-    MATURATION,
     class_weights,
     maturation_targets,
     smoothed_targets,

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from naturalize import __version__
-from naturalize.errors import InputError, NaturalizeError, StorageError
+from naturalize.errors import BusyError, InputError, NaturalizeError, StorageError
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
@@ -343,7 +343,7 @@ def _locked(partial: Path, path: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise InputError(f"output {path}", "no other run writing it", "one at work") from error
+            raise BusyError(f"output {path}", "no other run writing it", "one at work") from error
         yield
 
 

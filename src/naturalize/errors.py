@@ -4,6 +4,7 @@
 
     NaturalizeError
     ├── InputError        a file, folder or value the user gave cannot be used
+    │   ├── BusyError     another process is writing that output now
     │   └── ImageError    a file that should hold an image does not, or only in part
     │       └── NotAnImageError   its first bytes are no image format's
     ├── LeakError         a validation or test image would reach training
@@ -42,6 +43,10 @@ class InputError(NaturalizeError):
     def __init__(self, argument: str, expected: str, got: object) -> None:
         super().__init__(f"{argument}: expected {expected}, got {got}")
         self.argument = argument
+
+
+class BusyError(InputError):
+    """Another process is writing that output now; wait for it, or leave it alone."""
 
 
 class ImageError(InputError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +49,19 @@ class Predictions:
     def labels(self) -> tuple[str, ...]:
         """Return the most probable class of each sample."""
         return tuple(self.classes[i] for i in self.probabilities.argmax(axis=1))
+
+    def only(self, sample_ids: Collection[str]) -> Predictions:
+        """Return the predictions of ``sample_ids`` alone; those of others are left out.
+
+        :class:`InputError` where one of them was not predicted.
+        """
+        missing = sorted(set(sample_ids) - set(self.sample_ids))
+        if missing:
+            raise InputError("sample_ids", "samples that were predicted", missing[0])
+        rows = [i for i, name in enumerate(self.sample_ids) if name in sample_ids]
+        ids = tuple(self.sample_ids[i] for i in rows)
+        kept = np.ascontiguousarray(self.probabilities[rows])
+        return Predictions(ids, kept, self.classes, self.checkpoint_id, self.split_id)
 
     def to_bytes(self) -> bytes:
         """Return one ``.npz`` file without pickle; the same predictions give the same bytes."""

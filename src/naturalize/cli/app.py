@@ -23,6 +23,7 @@ from naturalize.cli import (
     phantom,
     split,
     steps,
+    study,
     teach,
     train,
     verify,
@@ -54,6 +55,7 @@ app.command("teach")(teach.teach)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("explain")(explain.explain)
+app.command("study")(study.study)
 app.command("doctor")(doctor.doctor)
 
 
@@ -72,7 +74,7 @@ def _root(
 
 def main() -> None:
     """Run the command line; mistakes are one line on standard error, never a traceback."""
-    if sys.argv[1:2] in (["train"], ["demo"]):
+    if sys.argv[1:2] in (["train"], ["demo"], ["study"]):
         keep_buffers()
     try:
         app()

@@ -17,7 +17,9 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from scipy.stats import chi2_contingency
 
-from naturalize.curate.finding import Finding
+from naturalize.artefact import Artefact
+from naturalize.curate.finding import TABLE, Finding
+from naturalize.datasets.manifest import read_table
 from naturalize.datasets.sample import Sample
 from naturalize.images import Rgb
 
@@ -74,6 +76,12 @@ def acquisition_sources(
         [number.get(s, home.get(c, 0)) for s, c in zip(linked.tolist(), chroma, strict=True)],
         dtype=np.intp,
     )
+
+
+def second_source(curated: Artefact) -> frozenset[str]:
+    """Return the ids of images that a ``curated`` artefact found to be of another source."""
+    rows = read_table(curated.path / TABLE)
+    return frozenset(row["path"] for row in rows if row["kind"] == "source")
 
 
 def find_source(

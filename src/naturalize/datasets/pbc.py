@@ -31,6 +31,22 @@ FOLDERS = (
     "neutrophil",
     "platelet",
 )
+FOLDER_OF = {
+    "BA": "basophil",
+    "BNE": "neutrophil",
+    "EO": "eosinophil",
+    "ERB": "erythroblast",
+    "LY": "lymphocyte",
+    "MMY": "ig",
+    "MO": "monocyte",
+    "MY": "ig",
+    "PLT": "platelet",
+    "PMY": "ig",
+    "SNE": "neutrophil",
+}
+"""The folder, and so the coarser class, of each class symbol."""
+MATURATION = ("PMY", "MY", "MMY", "BNE", "SNE")
+"""Stages of the neutrophil from the promyelocyte on; experts often disagree on neighbours."""
 LICENCE = "CC BY 4.0, Acevedo et al., Mendeley Data 10.17632/snkd93bnjr.1"
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from naturalize.errors import InputError
 from naturalize.predictions import Predictions
 
 
-def aligned_labels(
+def aligned(
     predictions: Predictions, sample_ids: Sequence[str], classes: Sequence[str]
-) -> tuple[str, ...]:
-    """Return the predicted labels in the order of ``sample_ids``.
+) -> Predictions:
+    """Return ``predictions`` with rows in the order of ``sample_ids``, columns of ``classes``.
 
     Raises :class:`InputError` unless the predictions are for exactly these samples and choose
     between exactly these classes; the order of either does not matter.
@@ -19,8 +22,16 @@ def aligned_labels(
     name = f"predictions of {predictions.checkpoint_id}"
     same_set(f"{name}: classes", classes, predictions.classes)
     same_set(f"{name}: samples", sample_ids, predictions.sample_ids)
-    by_id = dict(zip(predictions.sample_ids, predictions.labels(), strict=True))
-    return tuple(by_id[sample_id] for sample_id in sample_ids)
+    row = {sample_id: index for index, sample_id in enumerate(predictions.sample_ids)}
+    rows = [row[sample_id] for sample_id in sample_ids]
+    columns = [predictions.classes.index(label) for label in classes]
+    sorted_out = np.ascontiguousarray(predictions.probabilities[rows][:, columns])
+    return replace(
+        predictions,
+        sample_ids=tuple(sample_ids),
+        probabilities=sorted_out,
+        classes=tuple(classes),
+    )
 
 
 def same_set(argument: str, expected: Sequence[str], got: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.errors import InputError
-from naturalize.evaluate.alignment import same_set
+from naturalize.evaluate.alignment import aligned, same_set
 from naturalize.predictions import Predictions
 
 ROUNDS = 500
@@ -78,13 +78,5 @@ def _checked(
 
 def _aligned(members: Sequence[Predictions]) -> list[NDArray[np.float32]]:
     """Return the probabilities of each member with rows and columns as in the first."""
-    first, found = members[0], []
-    for member in members:
-        name = f"predictions of {member.checkpoint_id}"
-        same_set(f"{name}: samples", first.sample_ids, member.sample_ids)
-        same_set(f"{name}: classes", first.classes, member.classes)
-        row = {sample_id: index for index, sample_id in enumerate(member.sample_ids)}
-        rows = [row[sample_id] for sample_id in first.sample_ids]
-        columns = [member.classes.index(label) for label in first.classes]
-        found.append(member.probabilities[rows][:, columns])
-    return found
+    first = members[0]
+    return [aligned(member, first.sample_ids, first.classes).probabilities for member in members]

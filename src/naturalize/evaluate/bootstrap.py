@@ -107,10 +107,10 @@ def bootstrap_seed_scores(
         flat = by_class.reshape(*by_class.shape[:-2], -1)
         return np.concatenate([overall_scores(confusion), flat], axis=-1)
 
-    values = statistic(_confusions(cells, size)).mean(axis=0)
+    values = statistic(confusions(cells, size)).mean(axis=0)
     draws = resampled_seeds(cells, groups, size, statistic, rng=rng, resamples=resamples)
     found = intervals(values, draws, level=level)
-    support = _confusions(cells[:1], size)[0].sum(axis=1).tolist()
+    support = confusions(cells[:1], size)[0].sum(axis=1).tolist()
     triples = zip(*[iter(found[len(OVERALL) :])] * len(PER_CLASS), strict=True)
     per_class = tuple(
         ClassIntervals(label=label, support=n, **dict(zip(PER_CLASS, triple, strict=True)))
@@ -147,7 +147,7 @@ def resampled_seeds(
     """
     chunks = [statistic(c) for c in _resampled(cells, groups, n_classes, rng, resamples)]
     values = np.concatenate(chunks)
-    weights = _multinomial(values.shape[1], resamples, rng) / values.shape[1]
+    weights = multinomial(values.shape[1], resamples, rng) / values.shape[1]
     mean: NDArray[np.float64] = (weights[:, :, None] * values).sum(axis=1)
     return mean
 
@@ -183,18 +183,18 @@ def _resampled(
     by_group = sparse.csr_array((ones, (flat.ravel(), np.tile(group, models))), shape=shape)
     chunk = max(1, _CHUNK_NUMBERS // sum(shape))
     for start in range(0, resamples, chunk):
-        weights = _multinomial(len(names), min(chunk, resamples - start), rng)
+        weights = multinomial(len(names), min(chunk, resamples - start), rng)
         counts = np.asarray(by_group @ weights.T).T
         yield counts.reshape(-1, models, n_classes, n_classes)
 
 
-def _multinomial(n: int, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def multinomial(n: int, size: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Count how often each of ``n`` things is drawn in ``n`` draws, shape (size, n)."""
     drawn = rng.integers(n, size=(size, n)) + n * np.arange(size)[:, None]
     return np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
 
 
-def _confusions(cells: NDArray[np.int64], n_classes: int) -> NDArray[np.int64]:
+def confusions(cells: NDArray[np.int64], n_classes: int) -> NDArray[np.int64]:
     """Count cells into confusion matrices, shape (seeds, C, C)."""
     counts = [np.bincount(row, minlength=n_classes**2) for row in cells]
     return np.stack(counts).reshape(-1, n_classes, n_classes)

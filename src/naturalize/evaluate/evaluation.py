@@ -5,21 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from naturalize.errors import InputError
-from naturalize.evaluate.alignment import aligned_labels
-from naturalize.evaluate.bootstrap import Interval, ScoreIntervals, bootstrap_seed_scores
-from naturalize.evaluate.compare import McNemar, PairedDifference, mcnemar, paired_difference
-from naturalize.evaluate.confusion import confusion_matrix
+from naturalize.evaluate.alignment import aligned
+from naturalize.evaluate.blood_scores import BloodScores, are_blood, blood_scores
+from naturalize.evaluate.bootstrap import (
+    Interval,
+    ScoreIntervals,
+    bootstrap_seed_scores,
+    confusions,
+    seed_cells,
+)
+from naturalize.evaluate.certainty import Certainty, certainty
+from naturalize.evaluate.compare import mcnemar, paired_difference
+from naturalize.evaluate.comparison import Comparison, adjusted
+from naturalize.evaluate.confusion import class_indices
 from naturalize.evaluate.scores import Scores, scores
 from naturalize.predictions import Predictions
 from naturalize.seeds import child
 
-Seeds = tuple[tuple[str, ...], ...]
-"""The labels of one arm: one tuple for each seed, all in the same order of samples."""
+RESAMPLES = 2000
+LEVEL = 0.95
 
 
 class ArmResult(BaseModel):
@@ -28,6 +38,7 @@ class ArmResult(BaseModel):
     ``scores`` are means over seeds, with intervals over groups and seeds; ``per_seed`` holds each
     seed alone, in the order of ``checkpoint_ids``. ``summed_confusion`` adds up the confusion
     matrices of all seeds (rows truth, columns predicted), so each sample counts once a seed.
+    ``blood`` is there where the classes are PBC's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,6 +48,8 @@ class ArmResult(BaseModel):
     scores: ScoreIntervals
     per_seed: tuple[Scores, ...]
     summed_confusion: tuple[tuple[int, ...], ...]
+    certainty: Certainty
+    blood: BloodScores | None
 
     @property
     def seeds(self) -> int:
@@ -44,20 +57,19 @@ class ArmResult(BaseModel):
         return len(self.checkpoint_ids)
 
 
-class Comparison(BaseModel):
-    """How much better ``arm`` is than ``baseline``: arm minus baseline, above 0 if it gained.
+class Sensitivity(BaseModel):
+    """The same comparisons made once more under another assumption, which ``name`` says.
 
-    ``mcnemar`` holds one exact test for each seed, ``a`` the baseline and ``b`` the arm. The tests
-    share their samples, so their counts must not be added up.
+    ``macro_f1`` is that of each arm, by name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    baseline: str
-    arm: str
-    accuracy: Interval
-    macro_f1: Interval
-    mcnemar: tuple[McNemar, ...]
+    name: str
+    n: int
+    n_groups: int
+    macro_f1: dict[str, Interval]
+    comparisons: tuple[Comparison, ...]
 
 
 class EvaluationReport(BaseModel):
@@ -76,6 +88,7 @@ class EvaluationReport(BaseModel):
     resamples: int
     arms: tuple[ArmResult, ...]
     comparisons: tuple[Comparison, ...]
+    sensitivity: tuple[Sensitivity, ...] = ()
 
     @classmethod
     def load(cls, path: Path) -> EvaluationReport:
@@ -93,120 +106,168 @@ def evaluate_arms(
     *,
     rng: np.random.Generator,
     pairs: Sequence[tuple[str, str]] | None = None,
-    resamples: int = 2000,
-    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
 ) -> EvaluationReport:
     """Score every arm and compare arms pairwise on the samples of ``truth``.
 
     ``arms`` holds one :class:`Predictions` for each seed of an arm, ``truth`` and ``groups`` the
     label and the group of each sample id. ``pairs`` names (baseline, arm); by default the first
     arm is the baseline of all others. Compared arms need the same number of seeds, in the same
-    order. Every arm and pair sees the same draws, so adding an arm changes no other number.
+    order. Every arm and pair sees the same draws, so adding an arm changes no other number but
+    p-values adjusted for the number of comparisons.
     Raises :class:`InputError` where predictions are not for exactly these samples, differ in split
     or classes, or where a sample has no group.
     """
-    reference = _first(arms)
-    ids = sorted(truth)
-    missing = [sample_id for sample_id in ids if sample_id not in groups]
-    if missing:
-        raise InputError("groups", "a group for every sample", f"none for {missing[0]}")
-    labels = {name: _labels(name, seeds, ids, reference) for name, seeds in arms.items()}
-    truths, units = tuple(truth[i] for i in ids), tuple(groups[i] for i in ids)
-    draws = int(rng.integers(2**63))
-    bootstrap = _Bootstrap(truths, units, reference.classes, draws, resamples, level)
-    names = list(arms)
-    compared = [(names[0], name) for name in names[1:]] if pairs is None else pairs
+    tested = _Tested.of(arms, truth, groups, rng, resamples, level)
     return EvaluationReport(
-        split_id=reference.split_id,
-        classes=reference.classes,
-        n=len(ids),
-        n_groups=len(set(units)),
+        split_id=tested.split_id,
+        classes=tested.classes,
+        n=len(tested.truth),
+        n_groups=len(set(tested.groups)),
         level=level,
         resamples=resamples,
-        arms=tuple(_result(name, arms[name], labels[name], bootstrap) for name in names),
-        comparisons=tuple(_comparison(*pair, labels, bootstrap) for pair in compared),
+        arms=tuple(tested.result(name) for name in arms),
+        comparisons=tested.comparisons(_pairs(arms, pairs)),
     )
 
 
-@dataclass(frozen=True)
-class _Bootstrap:
-    """The samples, and the resampling that all arms and pairs share."""
+def compare_again(
+    name: str,
+    arms: Mapping[str, Sequence[Predictions]],
+    truth: Mapping[str, str],
+    groups: Mapping[str, str],
+    *,
+    rng: np.random.Generator,
+    pairs: Sequence[tuple[str, str]] | None = None,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+) -> Sensitivity:
+    """Compare arms under another assumption: on fewer samples, or with other groups.
 
+    Predictions of samples that ``truth`` does not name are left out; else as
+    :func:`evaluate_arms`.
+    """
+    fewer = {arm: [seed.only(truth.keys()) for seed in seeds] for arm, seeds in arms.items()}
+    tested = _Tested.of(fewer, truth, groups, rng, resamples, level)
+    return Sensitivity(
+        name=name,
+        n=len(tested.truth),
+        n_groups=len(set(tested.groups)),
+        macro_f1={arm: tested.scores(arm).macro_f1 for arm in arms},
+        comparisons=tested.comparisons(_pairs(arms, pairs)),
+    )
+
+
+def _pairs(
+    arms: Mapping[str, object], pairs: Sequence[tuple[str, str]] | None
+) -> Sequence[tuple[str, str]]:
+    first, *others = arms
+    return [(first, name) for name in others] if pairs is None else pairs
+
+
+@dataclass(frozen=True, eq=False)
+class _Tested:
+    """Aligned predictions of all arms, and the resampling that all arms and pairs share."""
+
+    split_id: str
+    classes: tuple[str, ...]
     truth: tuple[str, ...]
     groups: tuple[str, ...]
-    classes: tuple[str, ...]
-    seed: int
+    seeds: Mapping[str, tuple[Predictions, ...]]
+    draws: int
     resamples: int
     level: float
 
-    def scores(self, labels: Seeds) -> ScoreIntervals:
+    @classmethod
+    def of(
+        cls,
+        arms: Mapping[str, Sequence[Predictions]],
+        truth: Mapping[str, str],
+        groups: Mapping[str, str],
+        rng: np.random.Generator,
+        resamples: int,
+        level: float,
+    ) -> _Tested:
+        """Bring everything into one order; refuse what does not belong together."""
+        first = _first(arms)
+        ids = sorted(truth)
+        missing = [sample_id for sample_id in ids if sample_id not in groups]
+        if missing:
+            raise InputError("groups", "a group for every sample", f"none for {missing[0]}")
+        seeds = {name: _aligned(name, arm, ids, first) for name, arm in arms.items()}
+        return cls(
+            first.split_id,
+            first.classes,
+            tuple(truth[i] for i in ids),
+            tuple(groups[i] for i in ids),
+            seeds,
+            int(rng.integers(2**63)),
+            resamples,
+            level,
+        )
+
+    def labels(self, arm: str) -> tuple[tuple[str, ...], ...]:
+        return tuple(predictions.labels() for predictions in self.seeds[arm])
+
+    def scores(self, arm: str) -> ScoreIntervals:
         return bootstrap_seed_scores(
-            self.truth,
-            labels,
-            self.groups,
-            self.classes,
-            rng=child(self.seed, "resamples"),
-            resamples=self.resamples,
-            level=self.level,
+            self.truth, self.labels(arm), self.groups, self.classes, **self._drawn()
         )
 
-    def difference(self, a: Seeds, b: Seeds) -> PairedDifference:
-        return paired_difference(
-            self.truth,
-            a,
-            b,
-            self.groups,
-            self.classes,
-            rng=child(self.seed, "resamples"),
-            resamples=self.resamples,
-            level=self.level,
+    def result(self, arm: str) -> ArmResult:
+        cells = seed_cells(self.truth, self.labels(arm), self.classes)
+        matrices = confusions(cells, len(self.classes))
+        blood = are_blood(self.classes)
+        probabilities = [predictions.probabilities for predictions in self.seeds[arm]]
+        true = class_indices(self.truth, self.classes, argument="truth")
+        return ArmResult(
+            name=arm,
+            checkpoint_ids=tuple(predictions.checkpoint_id for predictions in self.seeds[arm]),
+            scores=self.scores(arm),
+            per_seed=tuple(scores(matrix, self.classes) for matrix in matrices),
+            summed_confusion=tuple(tuple(row) for row in matrices.sum(axis=0).tolist()),
+            certainty=certainty(probabilities, true, self.groups, **self._drawn()),
+            blood=blood_scores(cells, self.groups, self.classes, **self._drawn())
+            if blood
+            else None,
         )
 
+    def comparisons(self, pairs: Sequence[tuple[str, str]]) -> tuple[Comparison, ...]:
+        return adjusted([self._comparison(*pair) for pair in pairs])
 
-def _result(
-    name: str, arm: Sequence[Predictions], labels: Seeds, bootstrap: _Bootstrap
-) -> ArmResult:
-    classes = bootstrap.classes
-    matrices = [confusion_matrix(bootstrap.truth, seed, classes) for seed in labels]
-    summed = np.sum(matrices, axis=0).tolist()
-    return ArmResult(
-        name=name,
-        checkpoint_ids=tuple(predictions.checkpoint_id for predictions in arm),
-        scores=bootstrap.scores(labels),
-        per_seed=tuple(scores(matrix, classes) for matrix in matrices),
-        summed_confusion=tuple(tuple(row) for row in summed),
-    )
+    def _comparison(self, baseline: str, arm: str) -> Comparison:
+        unknown = [name for name in (baseline, arm) if name not in self.seeds]
+        if unknown:
+            raise InputError("pairs", f"names out of {', '.join(self.seeds)}", unknown[0])
+        a, b = self.labels(baseline), self.labels(arm)
+        if len(a) != len(b):
+            got = f"{baseline} with {len(a)}, {arm} with {len(b)}"
+            raise InputError("pairs", "arms with the same number of seeds", got)
+        gain = paired_difference(self.truth, a, b, self.groups, self.classes, **self._drawn())
+        return Comparison(
+            baseline=baseline,
+            arm=arm,
+            accuracy=gain.accuracy,
+            macro_f1=gain.macro_f1,
+            p=gain.p,
+            mcnemar=tuple(mcnemar(self.truth, *seed) for seed in zip(a, b, strict=True)),
+        )
 
-
-def _comparison(
-    baseline: str, arm: str, labels: Mapping[str, Seeds], bootstrap: _Bootstrap
-) -> Comparison:
-    unknown = [name for name in (baseline, arm) if name not in labels]
-    if unknown:
-        raise InputError("pairs", f"names out of {', '.join(labels)}", unknown[0])
-    a, b = labels[baseline], labels[arm]
-    if len(a) != len(b):
-        got = f"{baseline} with {len(a)}, {arm} with {len(b)}"
-        raise InputError("pairs", "arms with the same number of seeds", got)
-    gain = bootstrap.difference(a, b)
-    tests = tuple(mcnemar(bootstrap.truth, *seed) for seed in zip(a, b, strict=True))
-    return Comparison(
-        baseline=baseline,
-        arm=arm,
-        accuracy=gain.accuracy,
-        macro_f1=gain.macro_f1,
-        mcnemar=tests,
-    )
+    def _drawn(self) -> dict[str, Any]:
+        """Return what decides the resamples: the same for all arms, pairs and figures."""
+        rng = child(self.draws, "resamples")
+        return {"rng": rng, "resamples": self.resamples, "level": self.level}
 
 
-def _labels(
-    name: str, arm: Sequence[Predictions], ids: Sequence[str], reference: Predictions
-) -> Seeds:
-    """Check one arm and return its labels for each seed in the order of ``ids``."""
-    strays = {predictions.split_id for predictions in arm} - {reference.split_id}
+def _aligned(
+    name: str, arm: Sequence[Predictions], ids: Sequence[str], first: Predictions
+) -> tuple[Predictions, ...]:
+    """Check one arm and return its seeds in the order of ``ids`` and the classes of ``first``."""
+    strays = {predictions.split_id for predictions in arm} - {first.split_id}
     if strays:
-        raise InputError(f"arm {name}", f"predictions of split {reference.split_id}", min(strays))
-    return tuple(aligned_labels(predictions, ids, reference.classes) for predictions in arm)
+        raise InputError(f"arm {name}", f"predictions of split {first.split_id}", min(strays))
+    return tuple(aligned(predictions, ids, first.classes) for predictions in arm)
 
 
 def _first(arms: Mapping[str, Sequence[Predictions]]) -> Predictions:

@@ -11,9 +11,10 @@ from naturalize.artefact import Artefact, Draft, IfExists, Request, build
 from naturalize.errors import InputError
 from naturalize.evaluate.average import average as mean
 from naturalize.evaluate.average import validation_weights
-from naturalize.evaluate.evaluation import EvaluationReport, evaluate_arms
+from naturalize.evaluate.evaluation import RESAMPLES, EvaluationReport, evaluate_arms
 from naturalize.page.page import Section, render_page
 from naturalize.predictions import Predictions
+from naturalize.report.certainty_sections import blood_section, certainty_section
 from naturalize.report.data_sections import (
     composites_section,
     data_section,
@@ -22,13 +23,13 @@ from naturalize.report.data_sections import (
 )
 from naturalize.report.lineage import Lineage, arm_names, trace
 from naturalize.report.score_sections import classes_section, result_section
+from naturalize.report.sensitivity import sensitivities, sensitivity_section
 from naturalize.report.training_section import training_section
 from naturalize.seeds import child
 from naturalize.split.split import RealSplit
 
 PAGE = "report.html"
 EVALUATION = "evaluation.json"
-RESAMPLES = 2000
 Average = Literal["equal", "validation"]
 AVERAGES: dict[Average, str] = {"equal": "average", "validation": "average weighted on validation"}
 
@@ -84,14 +85,20 @@ def evaluate_runs(
     }
     if average is not None:
         arms[AVERAGES[average]] = averages(grouped, split, average)
-    return evaluate_arms(
+    pairs = [(a, b) for a, b in pairwise(arms) if len(arms[a]) == len(arms[b])]
+    report = evaluate_arms(
         arms,
         {sample.id: sample.label for sample in split.test},
         {sample.id: sample.group for sample in split.test},
         rng=child(seed, "evaluate"),
-        pairs=[(a, b) for a, b in pairwise(arms) if len(arms[a]) == len(arms[b])],
+        pairs=pairs,
         resamples=resamples,
     )
+    curated = runs[0].input("split").input("curated")
+    again = sensitivities(
+        arms, split.root, split.test, curated, pairs=pairs, seed=seed, resamples=resamples
+    )
+    return report.model_copy(update={"sensitivity": again})
 
 
 def averages(
@@ -121,10 +128,13 @@ def _page(report: EvaluationReport, lineage: Lineage, split: RealSplit) -> str:
     arms = arm_names(lineage.runs)
     sections: list[Section | None] = [
         result_section(report, arms),
+        sensitivity_section(report.sensitivity),
         data_section(lineage, split),
         segmentation_section(lineage, split),
         composites_section(lineage, split),
         classes_section(report),
+        blood_section(report),
+        certainty_section(report),
         training_section(arms),
         versions_section(lineage),
     ]

@@ -8,13 +8,15 @@ import numpy as np
 
 from naturalize.artefact import Artefact
 from naturalize.evaluate.bootstrap import Interval
-from naturalize.evaluate.evaluation import Comparison, EvaluationReport
+from naturalize.evaluate.comparison import Comparison
+from naturalize.evaluate.evaluation import EvaluationReport
 from naturalize.page.block import Block, Callout, KeyFigure, KeyFigures
 from naturalize.page.confusion_figure import confusion_figure
 from naturalize.page.figure import Figure
 from naturalize.page.interval_plot import interval_plot
 from naturalize.page.page import Section
 from naturalize.page.table import Cell, Table
+from naturalize.report.words import minus, p_value, said
 
 ARM_MEANINGS = {
     "none": "images as they are",
@@ -38,8 +40,8 @@ ARM_MEANINGS = {
 def verdict(comparison: Comparison) -> str:
     """Say in one sentence what a comparison shows, by the interval of the macro F1 difference."""
     gain = comparison.macro_f1
-    points = _minus(f"{100 * gain.value:+.1f} points of macro F1")
-    span = _minus(f"95% interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}")
+    points = minus(f"{100 * gain.value:+.1f} points of macro F1")
+    span = minus(f"95% interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}")
     if gain.low > 0:
         judged = "is better than"
     elif gain.high < 0:
@@ -66,8 +68,8 @@ def result_section(report: EvaluationReport, arms: Mapping[str, Sequence[Artefac
             arm.name,
             arm.seeds,
             _images_seen(arm.name, arms),
-            _said(arm.scores.accuracy),
-            _said(arm.scores.macro_f1),
+            said(arm.scores.accuracy),
+            said(arm.scores.macro_f1),
         ]
         for arm in report.arms
     ]
@@ -90,6 +92,8 @@ def result_section(report: EvaluationReport, arms: Mapping[str, Sequence[Artefac
     ]
     if report.comparisons:
         body.append(_comparisons(report))
+    if len(report.comparisons) > 1:
+        body.append(_adjusted(report.comparisons))
     seeds = max(arm.seeds for arm in report.arms)
     if seeds == 1:
         body.append(
@@ -136,10 +140,10 @@ def _comparisons(report: EvaluationReport) -> Table:
     rows = [
         [
             f"{c.arm} against {c.baseline}",
-            _said(c.accuracy, signed=True),
-            _said(c.macro_f1, signed=True),
+            said(c.accuracy, signed=True),
+            said(c.macro_f1, signed=True),
             ", ".join(f"{t.only_b}/{t.only_a}" for t in c.mcnemar),
-            ", ".join(_p(t.p) for t in c.mcnemar),
+            ", ".join(p_value(t.p) for t in c.mcnemar),
         ]
         for c in report.comparisons
     ]
@@ -152,6 +156,24 @@ def _comparisons(report: EvaluationReport) -> Table:
     )
 
 
+def _adjusted(comparisons: Sequence[Comparison]) -> Table:
+    rows = [
+        [
+            f"{c.arm} against {c.baseline}",
+            p_value(c.p),
+            p_value(c.holm_p),
+            ", ".join(map(p_value, c.mcnemar_holm_p)),
+        ]
+        for c in comparisons
+    ]
+    return Table(
+        ["comparison", "bootstrap p", "the same, Holm", "McNemar p, Holm"],
+        rows,
+        f"P-values of the difference in macro F1, and p-values adjusted for {len(comparisons)} "
+        "comparisons by Holm's method.",
+    )
+
+
 def classes_section(report: EvaluationReport) -> Section:
     """Show precision, recall and F1 of each class, and the confusion matrices."""
     tables: list[Block] = [
@@ -161,7 +183,7 @@ def classes_section(report: EvaluationReport) -> Section:
                 [
                     label,
                     report.arms[0].scores.per_class[i].support,
-                    *(_said(arm.scores.per_class[i].f1) for arm in report.arms),
+                    *(said(arm.scores.per_class[i].f1) for arm in report.arms),
                 ]
                 for i, label in enumerate(report.classes)
             ],
@@ -180,7 +202,7 @@ def classes_section(report: EvaluationReport) -> Section:
             Table(
                 ["class", "precision", "recall", "F1"],
                 [
-                    [c.label, _said(c.precision), _said(c.recall), _said(c.f1)]
+                    [c.label, said(c.precision), said(c.recall), said(c.f1)]
                     for c in arm.scores.per_class
                 ],
                 f"{arm.name}: precision, recall and F1.",
@@ -189,18 +211,5 @@ def classes_section(report: EvaluationReport) -> Section:
     return Section("Class by class", tuple(tables))
 
 
-def _said(interval: Interval, *, signed: bool = False) -> str:
-    """Write an interval on one line that does not break: ``0.926 [0.911, 0.940]``."""
-    return _minus(interval.said(signed=signed)).replace(" ", "\u00a0")
-
-
-def _minus(text: str) -> str:
-    return text.replace("-", "\u2212")
-
-
 def _span(interval: Interval) -> str:
     return f"{interval.low:.3f} to {interval.high:.3f}"
-
-
-def _p(p: float) -> str:
-    return f"{p:.3f}" if p >= 0.001 else "< .001"

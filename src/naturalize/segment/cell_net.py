@@ -149,5 +149,5 @@ def _network(file: Path | None) -> tuple[InferenceSession, str]:
 
 def _answer(net: InferenceSession, seen: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return what the network tells of a folded picture."""
-    told: NDArray[np.float32] = net.run(["told"], {"seen": seen[None]})[0]
-    return told[0]
+    (told,) = net.run(["told"], {"seen": seen[None]})
+    return np.asarray(told[0], np.float32)

@@ -9,10 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from naturalize.datasets.pbc import MATURATION
 from naturalize.errors import InputError
-
-MATURATION = ("PMY", "MY", "MMY", "BNE", "SNE")
-"""Stages of the neutrophil from the promyelocyte on; experts often disagree on neighbours."""
 
 
 def smoothed_targets(n_classes: int, smoothing: float) -> Tensor:
@@ -30,7 +28,8 @@ def smoothed_targets(n_classes: int, smoothing: float) -> Tensor:
 def maturation_targets(classes: Sequence[str], smoothing: float) -> Tensor:
     """Return targets as :func:`smoothed_targets`, but along the maturation line.
 
-    A class of :data:`MATURATION` gives ``smoothing`` to its neighbours there alone, in equal parts.
+    A class of :data:`~naturalize.datasets.pbc.MATURATION` gives ``smoothing`` to its neighbours
+    there alone, in equal parts.
     :class:`InputError` unless two of ``classes`` are on the line.
 
     >>> maturation_targets(["BNE", "LY", "SNE"], 0.5)[0].tolist()

@@ -1,0 +1,169 @@
+"""A study, written down before it is run; unknown keys are refused."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from naturalize.compose.recipe import Recipe, load_recipe
+from naturalize.errors import InputError
+
+Name = Annotated[str, Field(pattern=r"^[\w .+-]+$", max_length=40)]
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Composed(_Part):
+    """The composites an arm shows: ``dose`` for each real train image, made by ``recipe``.
+
+    ``change`` replaces keys of the recipe. ``shows: originals`` is a control: in place of each
+    composite the real image its cell was cut out of.
+    """
+
+    recipe: str = "naturalize"
+    change: dict[str, Any] = {}
+    dose: Annotated[float, Field(gt=0, le=100)] = 3.0
+    shows: Literal["composites", "originals"] = "composites"
+
+    def resolved(self) -> Recipe:
+        """Return the recipe with its changes; :class:`InputError` where they do not fit."""
+        base = load_recipe(self.recipe)
+        try:
+            return Recipe.model_validate(base.model_dump() | self.change)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "change"
+            raise InputError(
+                f"recipe {self.recipe}, {where}", first["msg"], first["input"]
+            ) from None
+
+    def key(self) -> str:
+        """Return a name for these composites, the same for the same ones."""
+        digest = hashlib.sha256(self.resolved().model_dump_json().encode()).hexdigest()[:6]
+        return f"{self.recipe}-{digest}-x{self.dose:g}"
+
+
+class ArmSpec(_Part):
+    """One way to train: settings ``train`` joined by ``+``, as ``naturalize train --arm`` has them.
+
+    ``best_of`` are several; the one that scores best on validation images, over ``choice_seeds``,
+    is the arm. ``beside`` names another arm whose settings are added to ``train``.
+    """
+
+    train: str = ""
+    best_of: tuple[str, ...] = ()
+    choice_seeds: Seeds = (0,)
+    beside: str = ""
+    composed: Composed | None = None
+    says: str = ""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> ArmSpec:
+        if bool(self.train) == bool(self.best_of):
+            raise ValueError("an arm has either train or best_of")
+        return self
+
+
+class Training(_Part):
+    """What is the same for all arms; as the options of ``naturalize train``."""
+
+    model: str = "efficientnet-lite0"
+    budget: Annotated[int, Field(ge=1)] = 9600
+    batch: Annotated[int, Field(ge=2)] = 64
+    px: int | None = 160
+    crop: int | None = 256
+    learning_rate: float | None = None
+    ema: float = 0.0
+    precision: Literal["fp32", "bf16"] | None = None
+
+
+class Spec(_Part):
+    """A study: every arm with every size and seed, or with every fold and seed.
+
+    ``sizes`` are real images a class, validation included, drawn anew for each seed from the train
+    side of a split, the smaller within the larger; without sizes an arm learns from the whole
+    split. ``folds`` deals the curated data into folds instead, so that each image is tested once.
+    ``without_second_source`` keeps images of a second acquisition source from training and from
+    the test, to be tested on apart. ``comparisons`` are (baseline, arm); without any, the first
+    arm is the baseline of all others. ``curve`` says what curves are drawn over. ``phantoms`` are
+    drawn where no data is given.
+    """
+
+    name: Name
+    question: str
+    arms: Annotated[dict[Name, ArmSpec], Field(min_length=1)]
+    sizes: tuple[Annotated[int, Field(ge=5)], ...] = ()
+    seeds: Seeds = (0,)
+    folds: Annotated[int, Field(ge=3)] | None = None
+    without_second_source: bool = False
+    comparisons: tuple[tuple[Name, Name], ...] = ()
+    curve: Literal["size", "dose"] | None = None
+    training: Training = Training()
+    phantoms: Annotated[int, Field(ge=44)] | None = None
+
+    @model_validator(mode="after")
+    def _names_that_exist(self) -> Spec:
+        named = {name for pair in self.comparisons for name in pair}
+        named |= {arm.beside for arm in self.arms.values() if arm.beside}
+        unknown = sorted(named - self.arms.keys())
+        if unknown:
+            raise ValueError(f"no arm is called {unknown[0]}")
+        if self.folds is not None and self.sizes:
+            raise ValueError("folds go without sizes")
+        chained = [arm.beside for arm in self.arms.values() if arm.beside]
+        if any(self.arms[name].beside for name in chained):
+            raise ValueError("an arm beside another names one that stands alone")
+        return self
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """The comparisons, (baseline, arm)."""
+        first, *others = self.arms
+        return self.comparisons or tuple((first, name) for name in others)
+
+    def yaml(self) -> str:
+        """Return the spec as YAML that :func:`load_spec` reads back."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def shipped_specs() -> tuple[str, ...]:
+    """Return the names of the specs that come with the package."""
+    folder = files("naturalize.study") / "specs"
+    return tuple(sorted(f.name.removesuffix(".yaml") for f in folder.iterdir()))
+
+
+def load_spec(name_or_file: str) -> Spec:
+    """Return a shipped spec by name, or the spec in a YAML file.
+
+    Raises :class:`InputError` naming an unknown spec, an unknown key or a value out of range.
+
+    >>> load_spec("low-data").sizes
+    (25, 50, 100)
+    """
+    if name_or_file in shipped_specs():
+        text = (files("naturalize.study") / "specs" / f"{name_or_file}.yaml").read_text()
+    else:
+        path = Path(name_or_file)
+        if not path.is_file():
+            raise InputError("SPEC", f"{', '.join(shipped_specs())} or a YAML file", name_or_file)
+        text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        spec = Spec.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise InputError(f"SPEC {name_or_file}", "a YAML file", error) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "spec"
+        raise InputError(f"SPEC {name_or_file}, {where}", first["msg"], first["input"]) from None
+    for arm in spec.arms.values():
+        if arm.composed is not None:
+            arm.composed.resolved()
+    return spec
