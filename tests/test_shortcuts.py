@@ -202,7 +202,7 @@ def test_the_verdict_is_the_paired_difference_between_edits_that_are_alike(
     model = Shortcuts.load(make_shortcuts({"cnn": runs[:1]}, tmp_path / "out")).models[0]
     for low, high, swayed in ((-0.2, -0.1, True), (-0.2, 0.1, False), (0.0, 0.1, False)):
         change = Interval((low + high) / 2, low, high)
-        changed = {"sway": PairedDifference(accuracy=change, macro_f1=change)}
+        changed = {"sway": PairedDifference(accuracy=change, macro_f1=change, p=0.5)}
         assert verdict(model.model_copy(update=changed))[0] == swayed
     nothing = verdict(model.model_copy(update={"sway": None}))
     assert nothing == (False, "Too few images to move cells between pictures.")

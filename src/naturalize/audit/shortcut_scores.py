@@ -10,7 +10,7 @@ from naturalize.artefact import Artefact
 from naturalize.audit.edited_side import EditedSide
 from naturalize.audit.shortcut_findings import Model, Seen, Shortcuts
 from naturalize.audit.views import OTHER, OWN, VIEWS, View
-from naturalize.evaluate.alignment import aligned_labels
+from naturalize.evaluate.alignment import aligned
 from naturalize.evaluate.bootstrap import bootstrap_seed_scores
 from naturalize.evaluate.compare import PairedDifference, paired_difference
 from naturalize.predictions import Predictions
@@ -50,7 +50,7 @@ def _model(
     test, classes = side.split.test, side.split.classes
     ids = [sample.id for sample in test]
     stored = [Predictions.load(run.path / "test.npz") for run in runs]
-    whole = [aligned_labels(one, ids, classes) for one in stored]
+    whole = [aligned(one, ids, classes).labels() for one in stored]
     truth, groups = [s.label for s in test], [s.group for s in test]
     by_id = [dict(zip(ids, labels, strict=True)) for labels in whole]
     return Model(
