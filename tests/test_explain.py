@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -235,6 +236,19 @@ def test_the_verb(runs: list[Artefact], split: Artefact, tmp_path: Path) -> None
     found = load_explanations(Artefact(tmp_path / "out", "explanations", "", manifest))
     assert {one.asked for one in found} == {"SNE"}
     assert decode((tmp_path / "out" / found[0].picture("heat")).read_bytes()).shape == (256, 256, 3)
+
+
+def test_a_run_far_from_its_split_explains_without_truth(
+    runs: list[Artefact], split: Artefact, tmp_path: Path
+) -> None:
+    real = RealSplit.load(split)
+    alone = shutil.copytree(runs[0].path, tmp_path / "far" / "away" / "run")
+    words = ["explain", str(alone), str(real.root / real.test[0].id), "--no-trust", "-o"]
+    done = CliRunner().invoke(app, [*words, str(tmp_path / "out"), "--channels", "4"])
+    assert done.exit_code == 0, done.output
+    assert "warning: no truth" in done.output
+    rows = list(csv.DictReader((tmp_path / "out" / "explanations.csv").open()))
+    assert [(row["truth"], row["side"]) for row in rows] == [("", "")]
 
 
 @pytest.mark.parametrize(

@@ -98,11 +98,17 @@ def _shown(
     if each_class == bool(files):
         got = "both" if files else "neither"
         raise InputError("images", "some, or --each-class", got)
-    splits = {run.manifest["inputs"]["split"]["id"]: run for run in runs}
-    loaded = [RealSplit.load(run.input("split")) for run in splits.values()]
     if each_class:
-        return one_each_class(loaded[0], seed=seed)
-    return pictured(files, known_to(loaded))
+        return one_each_class(RealSplit.load(runs[0].input("split")), seed=seed)
+    splits = {}
+    for run in runs:
+        try:
+            split = run.input("split")
+        except InputError as error:
+            typer.echo(f"warning: no truth from {run.path}: {error}", err=True)
+        else:
+            splits[split.id] = split
+    return pictured(files, known_to(map(RealSplit.load, splits.values())))
 
 
 def _count(channels: str) -> int | None:

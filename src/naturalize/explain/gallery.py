@@ -21,10 +21,7 @@ _FIGURES: dict[str, tuple[str, str]] = {
     "insertion": ("insertion", "high is good: the class is there when they come first"),
     "road": ("ROAD", "above 0 is good: hot pixels, filled in, cost the class more than cold ones"),
     "in_cell": ("in cell", "share of the heat on the cell's own mask"),
-    "cell_area": (
-        "cell area",
-        "share of the square on that mask: what even heat would give",
-    ),
+    "cell_area": ("cell area", "share of the square on that mask: what even heat would give"),
     "like_untrained": (
         "untrained",
         "near 0 is good: rank correlation with the picture of the same network, untrained",
@@ -62,9 +59,10 @@ def gallery_page(found: Sequence[Explanation], settings: CamSettings, folder: Pa
 def _reading(found: Sequence[Explanation], settings: CamSettings) -> tuple[Block, ...]:
     shown = "every different map" if settings.channels is None else f"{settings.channels} groups"
     words = (
-        "The warmer a place, the more it speaks for the class named above the picture: with only "
-        "that place to see, the network still names it. It is coarse, as the network's last maps "
-        "are, and tells where, not what: a warm nucleus may stand for its shape or its colour.\n\n"
+        "The warmer a place, the more it speaks for the class named above the picture: masks that "
+        "leave it in sight keep the score of the class high. A picture is coarse, as the network's "
+        "last maps are, and tells where, not what: a warm nucleus may stand for its shape or its "
+        "colour.\n\n"
         f"Score-CAM with {shown} of maps as masks, weighted by {_WEIGHTINGS[settings.weighting]}. "
         "Each picture is scaled by itself: heat cannot be compared between pictures."
     )
