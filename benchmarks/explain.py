@@ -6,9 +6,9 @@
 ``against`` asks each program in a process of its own, on one thread, about one phantom at 224 px;
 what an earlier call finished is kept, so it can be done in pieces (``--only``). Time is processor
 time, so that what runs beside it counts little; memory is by how much the process grew beyond what
-it held after one plain forward pass. ``agreement`` takes one test image of each class (or of
-the first ``--images`` classes) of a run's split and compares ``--channels K`` with every map, beside another way to save: the K maps that vary
-most, the others left out.
+it held after one plain forward pass. ``agreement`` takes one test image of each class (or of the
+first ``--images`` classes) of a run's split and compares ``--channels K`` with every map, beside
+another way to save: the K maps that vary most, the others left out.
 """
 
 from __future__ import annotations
