@@ -178,7 +178,7 @@ def test_explanations_hold_pictures_figures_and_truth(
     real = RealSplit.load(split)
     stranger = tmp_path / "new.jpg"
     stranger.write_bytes((real.root / real.test[0].id).read_bytes() + b"\0")
-    listed = pictured([real.root / real.test[0].id, stranger], known_to([real]))
+    listed = pictured([real.root / real.test[0].id, stranger], known_to(real))
     made = make_explanations(runs, listed, tmp_path / "out", asked=Asked(settings=FEW))
     found = load_explanations(made)
     assert [(e.number, e.run, e.truth, e.side) for e in found] == [
@@ -246,7 +246,7 @@ def test_a_run_far_from_its_split_explains_without_truth(
     words = ["explain", str(alone), str(real.root / real.test[0].id), "--no-trust", "-o"]
     done = CliRunner().invoke(app, [*words, str(tmp_path / "out"), "--channels", "4"])
     assert done.exit_code == 0, done.output
-    assert "warning: no truth" in done.output
+    assert "warning: the truth is not known" in done.output
     rows = list(csv.DictReader((tmp_path / "out" / "explanations.csv").open()))
     assert [(row["truth"], row["side"]) for row in rows] == [("", "")]
 

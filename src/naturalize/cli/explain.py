@@ -91,7 +91,7 @@ def _told_apart(paths: Sequence[Path]) -> tuple[list[Artefact], list[Path]]:
 def _shown(
     runs: Sequence[Artefact], files: Sequence[Path], each_class: bool, seed: int
 ) -> list[Pictured]:
-    """List the images asked for, with what the runs' splits know of them."""
+    """List the images asked for, with what the split of the runs knows of them."""
     from naturalize.explain.pictured import known_to, one_each_class, pictured
     from naturalize.split.split import RealSplit
 
@@ -100,15 +100,12 @@ def _shown(
         raise InputError("images", "some, or --each-class", got)
     if each_class:
         return one_each_class(RealSplit.load(runs[0].input("split")), seed=seed)
-    splits = {}
-    for run in runs:
-        try:
-            split = run.input("split")
-        except InputError as error:
-            typer.echo(f"warning: no truth from {run.path}: {error}", err=True)
-        else:
-            splits[split.id] = split
-    return pictured(files, known_to(map(RealSplit.load, splits.values())))
+    try:
+        known = known_to(RealSplit.load(runs[0].input("split")))
+    except InputError as error:
+        typer.echo(f"warning: the truth is not known: {error}", err=True)
+        known = {}
+    return pictured(files, known)
 
 
 def _count(channels: str) -> int | None:

@@ -53,6 +53,14 @@ def load_explanations(artefact: Artefact) -> list[Explanation]:
     return [Explanation.model_validate_json(line) for line in lines]
 
 
+def by_run(found: Sequence[Explanation]) -> dict[str, list[Explanation]]:
+    """Return the explanations of each run."""
+    runs: dict[str, list[Explanation]] = {}
+    for one in found:
+        runs.setdefault(one.run, []).append(one)
+    return runs
+
+
 def explanations_table(found: Sequence[Explanation]) -> str:
     """Return CSV text, one row an image and run, with the names of its pictures."""
     plain = [name for name in Explanation.model_fields if name not in ("trust", "flat")]

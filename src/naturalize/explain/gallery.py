@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from naturalize.explain.explanation import PICTURES, Explanation
+from naturalize.explain.explanation import PICTURES, Explanation, by_run
 from naturalize.explain.score_cam import CamSettings
 from naturalize.explain.trust import LIKE_UNTRAINED, Trust, means
 from naturalize.page.block import Block, Callout, Prose
@@ -51,7 +51,7 @@ def gallery_page(found: Sequence[Explanation], settings: CamSettings, folder: Pa
         sections.append(Section("How far to trust it", (_summary(found), _meanings())))
     cards = SortableCards([_card(one, folder) for one in found], _orders(found), tile_px=_TILE_PX)
     sections.append(Section("Pictures", (cards,)))
-    runs = ", ".join(dict.fromkeys(one.run for one in found))
+    runs = ", ".join(by_run(found))
     footer = "Research use only; not a medical device. Made by naturalize."
     return render_page("Where the network looks", sections, subtitle=f"By {runs}", footer=footer)
 
@@ -75,8 +75,7 @@ def _reading(found: Sequence[Explanation], settings: CamSettings) -> tuple[Block
 
 def _summary(found: Sequence[Explanation]) -> Table:
     rows: list[list[Cell]] = []
-    for run in dict.fromkeys(one.run for one in found):
-        own = [one for one in found if one.run == run]
+    for run, own in by_run(found).items():
         mean = means([one.trust for one in own if one.trust is not None])
         doubtful = sum(bool(one.doubts()) for one in own)
         rows.append([run, len(own), doubtful, *(_said(mean[name]) for name in _FIGURES)])

@@ -15,6 +15,7 @@ from naturalize.explain.explanation import (
     CSV,
     TABLE,
     Explanation,
+    by_run,
     explanations_table,
 )
 from naturalize.explain.gallery import gallery_page
@@ -58,11 +59,15 @@ def make_explanations(
 ) -> Artefact:
     """Write an ``explanations`` artefact: pictures, two tables of figures, and a gallery.
 
-    Each of ``runs`` explains each of ``shown`` by itself, as a member of the ensemble they form.
+    Each of ``runs``, all of one split, explains each of ``shown`` by itself, as a member of the
+    ensemble they form.
     """
     asked = Asked() if asked is None else asked
     if not runs or not shown:
         raise InputError("explain", "at least one run and one image", "none")
+    splits = {run.manifest["inputs"]["split"]["id"] for run in runs}
+    if len(splits) > 1:
+        raise InputError("runs", "runs of one split", " and ".join(sorted(splits)))
     members = [Member.load(run) for run in runs]
     _refuse(members, asked)
 
@@ -115,16 +120,13 @@ def _explained(
     def work() -> str:
         rgb = one.read()
         image = _Image(number, one, rgb, _central_cell(rgb) if asked.trust else None)
-        rng = child(seed, "road", one.sha256)
-        found = [_by(draft, member, asked, image, rng) for member in members]
+        found = [_by(draft, member, asked, image, seed) for member in members]
         return "".join(explanation.model_dump_json() + "\n" for explanation in found)
 
     return draft.remember(f"{number}.jsonl", work)
 
 
-def _by(
-    draft: Draft, member: Member, asked: Asked, image: _Image, rng: np.random.Generator
-) -> Explanation:
+def _by(draft: Draft, member: Member, asked: Asked, image: _Image, seed: int) -> Explanation:
     """Explain an image by one network and write the pictures."""
     square, classes = member.square(image.rgb), member.info.classes
     answer = member.answer(square)
@@ -134,6 +136,7 @@ def _by(
     heat = member.heat(square, target, asked.settings)
     trust = None
     if asked.trust:
+        rng = child(seed, "road", image.listed.sha256)
         mask = None if image.cell is None else member.square(image.cell)[..., 0] > 127
         trust = measure_trust(member, square, heat, target, asked.settings, cell=mask, rng=rng)
     found = Explanation(
@@ -176,11 +179,8 @@ def _central_cell(rgb: Rgb) -> Rgb | None:
 
 def _summary(found: Sequence[Explanation]) -> dict[str, dict[str, float | None]]:
     """Return the mean of each figure for each run."""
-    by_run: dict[str, list[Explanation]] = {}
-    for one in found:
-        by_run.setdefault(one.run, []).append(one)
     return {
-        run: means([one.trust for one in some if one.trust is not None])
-        for run, some in by_run.items()
-        if some[0].trust is not None
+        run: means([one.trust for one in own if one.trust is not None])
+        for run, own in by_run(found).items()
+        if own[0].trust is not None
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,14 +35,9 @@ class Pictured:
         return images.decode(data, name=str(self.path))
 
 
-def known_to(splits: Iterable[RealSplit]) -> Known:
-    """Return what ``splits`` know of their images."""
-    return {
-        sample.sha256: (sample.label, side)
-        for split in splits
-        for side in SIDES
-        for sample in split.side(side)
-    }
+def known_to(split: RealSplit) -> Known:
+    """Return what ``split`` knows of its images."""
+    return {s.sha256: (s.label, side) for side in SIDES for s in split.side(side)}
 
 
 def pictured(paths: Sequence[Path], known: Known) -> list[Pictured]:
