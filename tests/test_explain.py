@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from pathlib import Path
@@ -15,6 +14,7 @@ from typer.testing import CliRunner
 
 from naturalize.artefact import Artefact
 from naturalize.cli.app import app
+from naturalize.datasets.manifest import read_table
 from naturalize.errors import ImageError, InputError
 from naturalize.explain.explanation import load_explanations
 from naturalize.explain.faithfulness import deletion, hottest_first, insertion
@@ -194,7 +194,7 @@ def test_explanations_hold_pictures_figures_and_truth(
     page = (made.path / "gallery.html").read_text()
     assert page.count('<li style="--o0:') == 4
     assert "<script" not in page
-    rows = list(csv.DictReader((made.path / "explanations.csv").open()))
+    rows = read_table(made.path / "explanations.csv")
     assert len(rows) == 4 and float(rows[0]["insertion"]) == pytest.approx(
         found[0].trust.insertion,
         abs=1e-3,  # type: ignore[union-attr]
@@ -247,7 +247,7 @@ def test_a_run_far_from_its_split_explains_without_truth(
     done = CliRunner().invoke(app, [*words, str(tmp_path / "out"), "--channels", "4"])
     assert done.exit_code == 0, done.output
     assert "warning: the truth is not known" in done.output
-    rows = list(csv.DictReader((tmp_path / "out" / "explanations.csv").open()))
+    rows = read_table(tmp_path / "out" / "explanations.csv")
     assert [(row["truth"], row["side"]) for row in rows] == [("", "")]
 
 
