@@ -1,8 +1,8 @@
 """Write docs/results/audit from audits of real runs, without a picture of a real image.
 
-    naturalize audit out/train/plain-0 out/train/plain-1 out/train/plain-2 -o out/plain
-    naturalize audit out/train/naturalize-0 -o out/naturalize
-    python benchmarks/shortcuts_page.py out/plain out/naturalize -o docs/results/audit
+    naturalize audit out/train/plain-0 out/train/plain-1 out/train/plain-2 \\
+        out/train/naturalize-0 -o out/shortcuts
+    python benchmarks/shortcuts_page.py out/shortcuts -o docs/results/audit
 
 Each audit's ``shortcuts.json`` is copied as ``FOLDER.json``; ``README.md`` says the same in words.
 """
