@@ -91,30 +91,30 @@ def other_source(one: TakenApart, other: TakenApart) -> bool:
 
 
 VIEWS: tuple[View, ...] = (
-    View("cell", "the cell alone", "only the cell, on an empty slide", cell_alone),
+    View("cell", "cell alone", "only the cell, on an empty slide", cell_alone),
     View(
         "surroundings",
-        "the surroundings alone",
+        "surroundings alone",
         "the picture without its cell",
         surroundings_alone,
     ),
     View(
         OWN,
-        "in surroundings of its own class",
+        "moved, own class",
         "the cell moved into another picture of its own class",
         in_surroundings_of,
         same_class,
     ),
     View(
         OTHER,
-        "in surroundings of another class",
+        "moved, other class",
         "the cell moved into a picture of another class",
         in_surroundings_of,
         other_class,
     ),
     View(
         "other-source",
-        "in surroundings of another source",
+        "moved, other source",
         "the cell moved into a picture of its class from another microscope or camera",
         in_surroundings_of,
         other_source,
