@@ -12,9 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from naturalize.compose.recipe import Recipe, load_recipe
 from naturalize.errors import InputError
-
-Name = Annotated[str, Field(pattern=r"^[\w .+-]+$", max_length=40)]
-Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+from naturalize.study.paper_spec import PaperSpec
+from naturalize.study.training import Name, Seeds, Training
 
 
 class _Part(BaseModel):
@@ -45,10 +44,14 @@ class Composed(_Part):
                 f"recipe {self.recipe}, {where}", first["msg"], first["input"]
             ) from None
 
+    def recipe_key(self) -> str:
+        """Return a name for the recipe with its changes, the same for the same one."""
+        digest = hashlib.sha256(self.resolved().model_dump_json().encode()).hexdigest()[:6]
+        return f"{self.recipe}-{digest}"
+
     def key(self) -> str:
         """Return a name for these composites, the same for the same ones."""
-        digest = hashlib.sha256(self.resolved().model_dump_json().encode()).hexdigest()[:6]
-        return f"{self.recipe}-{digest}-x{self.dose:g}"
+        return f"{self.recipe_key()}-x{self.dose:g}"
 
 
 class ArmSpec(_Part):
@@ -70,19 +73,6 @@ class ArmSpec(_Part):
         if bool(self.train) == bool(self.best_of):
             raise ValueError("an arm has either train or best_of")
         return self
-
-
-class Training(_Part):
-    """What is the same for all arms; as the options of ``naturalize train``."""
-
-    model: str = "efficientnet-lite0"
-    budget: Annotated[int, Field(ge=1)] = 9600
-    batch: Annotated[int, Field(ge=2)] = 64
-    px: int | None = 160
-    crop: int | None = 256
-    learning_rate: float | None = None
-    ema: float = 0.0
-    precision: Literal["fp32", "bf16"] | None = None
 
 
 class Spec(_Part):
@@ -140,13 +130,13 @@ def shipped_specs() -> tuple[str, ...]:
     return tuple(sorted(f.name.removesuffix(".yaml") for f in folder.iterdir()))
 
 
-def load_spec(name_or_file: str) -> Spec:
+def load_spec(name_or_file: str) -> Spec | PaperSpec:
     """Return a shipped spec by name, or the spec in a YAML file.
 
     Raises :class:`InputError` naming an unknown spec, an unknown key or a value out of range.
 
-    >>> load_spec("low-data").sizes
-    (25, 50, 100)
+    >>> load_spec("low-data").seeds
+    (0, 1, 2, 3, 4)
     """
     if name_or_file in shipped_specs():
         text = (files("naturalize.study") / "specs" / f"{name_or_file}.yaml").read_text()
@@ -156,14 +146,26 @@ def load_spec(name_or_file: str) -> Spec:
             raise InputError("SPEC", f"{', '.join(shipped_specs())} or a YAML file", name_or_file)
         text = path.read_text(encoding="utf-8", errors="replace")
     try:
-        spec = Spec.model_validate(yaml.safe_load(text))
+        given = yaml.safe_load(text)
+        is_paper = isinstance(given, dict) and given.get("protocol") == "paper"
+        spec = PaperSpec.model_validate(given) if is_paper else Spec.model_validate(given)
     except yaml.YAMLError as error:
         raise InputError(f"SPEC {name_or_file}", "a YAML file", error) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "spec"
         raise InputError(f"SPEC {name_or_file}, {where}", first["msg"], first["input"]) from None
+    _load_recipes(spec)
+    return spec
+
+
+def _load_recipes(spec: Spec | PaperSpec) -> None:
+    """Refuse recipes that are none, before anything is run."""
+    if isinstance(spec, PaperSpec):
+        for one in spec.sets.values():
+            if one.recipe is not None:
+                load_recipe(one.recipe)
+        return
     for arm in spec.arms.values():
         if arm.composed is not None:
             arm.composed.resolved()
-    return spec

@@ -1,0 +1,25 @@
+"""What is the same for all cells of a study."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(pattern=r"^[\w .+-]+$", max_length=40)]
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+
+
+class Training(BaseModel):
+    """How long and on what a network learns; as the options of ``naturalize train``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = "efficientnet-lite0"
+    budget: Annotated[int, Field(ge=1)] = 9600
+    batch: Annotated[int, Field(ge=2)] = 64
+    px: int | None = 160
+    crop: int | None = 256
+    learning_rate: float | None = None
+    ema: float = 0.0
+    precision: Literal["fp32", "bf16"] | None = None
