@@ -31,6 +31,10 @@ def study(
     split: Annotated[
         Path | None, typer.Option(help="Folder written by split; phantoms where the spec has them.")
     ] = None,
+    other: Annotated[
+        Path | None,
+        typer.Option(help="Data set of other slides, by import: asked about, never learned from."),
+    ] = None,
     share: Annotated[
         str, typer.Option(help="I/N: run the I-th of N shares; run once more without, to merge.")
     ] = "1/1",
@@ -61,7 +65,7 @@ def study(
     asked, part = load_spec(spec), Share.read(share)
     data = _data(asked, split, out, workers)
     out.mkdir(parents=True, exist_ok=True)
-    ask = _Asked(out.resolve(), data, part, plan, render, workers)
+    ask = _Asked(out.resolve(), data, _other(other), part, plan, render, workers)
     missing = _rerun_paper(asked, ask) if isinstance(asked, PaperSpec) else _study(asked, ask)
     if missing:
         typer.echo(f"{missing} cells are missing: run the other shares, or this again", err=True)
@@ -75,6 +79,7 @@ class _Asked:
 
     out: Path
     data: Artefact
+    other: Artefact | None
     share: Share
     plan: bool
     render: bool
@@ -94,6 +99,12 @@ def _data(asked: Spec | PaperSpec, split: Path | None, out: Path, workers: int) 
     return phantom_split(asked.name, asked.phantoms, out / "data", workers=workers, track=bar)
 
 
+def _other(folder: Path | None) -> Artefact | None:
+    from naturalize.artefact import open_artefact
+
+    return open_artefact(folder, "dataset", "curated") if folder is not None else None
+
+
 def _study(asked: Spec, ask: _Asked) -> int:
     """Run a study of the real protocol; return how many cells are missing."""
     from naturalize.artefact import write_whole
@@ -102,7 +113,7 @@ def _study(asked: Spec, ask: _Asked) -> int:
     from naturalize.study.results import gather
     from naturalize.study.run_study import run_study
 
-    home = Home(ask.out, asked, ask.data, ask.workers, ask.track)
+    home = Home(ask.out, asked, ask.data, ask.workers, ask.track, ask.other)
     home.check()
     missing = 0
     if not ask.render:
@@ -119,6 +130,7 @@ def _study(asked: Spec, ask: _Asked) -> int:
 
 def _rerun_paper(asked: PaperSpec, ask: _Asked) -> int:
     """Run the paper's protocol; return how many cells are missing."""
+    from naturalize.artefact import write_whole
     from naturalize.study.paper_page import render_paper
     from naturalize.study.paper_results import gather_paper
     from naturalize.study.paper_run import PaperHome, paper_cells, run_paper
@@ -128,6 +140,7 @@ def _rerun_paper(asked: PaperSpec, ask: _Asked) -> int:
     typer.echo(f"{len(cells)} trainings, each shown {asked.training.budget:,} images")
     if ask.plan:
         return 0
+    write_whole(ask.out / "spec.yaml", asked.yaml())
     missing = 0 if ask.render else run_paper(home, ask.share, _Watch(0.0).hear)
     render_paper(home, gather_paper(home))
     return missing

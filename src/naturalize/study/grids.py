@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from naturalize.datasets.manifest import write_table
 from naturalize.report.words import p_value
-from naturalize.study.results import STRANGE, Block, StudyResults
+from naturalize.study.results import Block, StudyResults
+from naturalize.study.tested import OTHER, REAL, STRANGE
 
+_FILES = {REAL: "", STRANGE: "-second-source", OTHER: "-other"}
 _TEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "~": r"\textasciitilde{}"}
 
 
@@ -127,8 +129,7 @@ def _arm(name: str, block: Block) -> str:
 
 def _file(what: str, block: Block) -> str:
     size = "all" if block.size is None else f"n{block.size}"
-    tested = "-second-source" if block.tested == STRANGE else ""
-    return f"{what}-{size}{tested}"
+    return f"{what}-{size}{_FILES[block.tested]}"
 
 
 def _tex(text: str) -> str:

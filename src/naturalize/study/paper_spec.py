@@ -4,28 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from naturalize.study.training import Name, Seeds, Training
+from naturalize.study.training import Name, Seeds, Training, Written
 
 
-class PaperSet(BaseModel):
+class PaperSet(Written):
     """One data set: all images, those of ``recipe`` added, ``cap`` real ones a class at most."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     recipe: str | None = None
     cap: Annotated[int, Field(ge=3)] | None = None
 
 
-class PaperSpec(BaseModel):
+class PaperSpec(Written):
     """A rerun of the paper: composites of all images, then the split.
 
     The first of ``models`` learns from every set (Tables 7 to 12), the others from ``models_on``
     alone (Tables 5 and 6).
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Name
     protocol: Literal["paper"]

@@ -30,13 +30,17 @@ WAIT_SECONDS = 2.0
 
 @dataclass(frozen=True, eq=False)
 class Home:
-    """The folder of a study, its spec and the ``split`` artefact it stands on."""
+    """The folder of a study, its spec and the ``split`` artefact it stands on.
+
+    ``other`` is a data set of other slides that cells are asked about, never to learn from.
+    """
 
     folder: Path
     spec: Spec
     split: Artefact
     workers: int = 1
     track: Track = quiet
+    other: Artefact | None = None
 
     @cached_property
     def whole(self) -> RealSplit:

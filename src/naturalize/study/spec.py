@@ -8,19 +8,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from naturalize.compose.recipe import Recipe, load_recipe
 from naturalize.errors import InputError
 from naturalize.study.paper_spec import PaperSpec
-from naturalize.study.training import Name, Seeds, Training
+from naturalize.study.training import Name, Seeds, Training, Written
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Composed(_Part):
+class Composed(Written):
     """The composites an arm shows: ``dose`` for each real train image, made by ``recipe``.
 
     ``change`` replaces keys of the recipe. ``shows: originals`` is a control: in place of each
@@ -28,7 +24,7 @@ class Composed(_Part):
     """
 
     recipe: str = "naturalize"
-    change: dict[str, Any] = {}
+    change: dict[str, Any] = Field(default_factory=dict)
     dose: Annotated[float, Field(gt=0, le=100)] = 3.0
     shows: Literal["composites", "originals"] = "composites"
 
@@ -54,7 +50,7 @@ class Composed(_Part):
         return f"{self.recipe_key()}-x{self.dose:g}"
 
 
-class ArmSpec(_Part):
+class ArmSpec(Written):
     """One way to train: settings ``train`` joined by ``+``, as ``naturalize train --arm`` has them.
 
     ``best_of`` are several; the one that scores best on validation images, over ``choice_seeds``,
@@ -75,7 +71,7 @@ class ArmSpec(_Part):
         return self
 
 
-class Spec(_Part):
+class Spec(Written):
     """A study: every arm with every size and seed, or with every fold and seed.
 
     ``sizes`` are real images a class, validation included, drawn anew for each seed from the train
@@ -118,10 +114,6 @@ class Spec(_Part):
         """The comparisons, (baseline, arm)."""
         first, *others = self.arms
         return self.comparisons or tuple((first, name) for name in others)
-
-    def yaml(self) -> str:
-        """Return the spec as YAML that :func:`load_spec` reads back."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
 def shipped_specs() -> tuple[str, ...]:

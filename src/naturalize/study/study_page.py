@@ -19,8 +19,9 @@ from naturalize.report.data_sections import NO_PATIENTS
 from naturalize.report.sensitivity import sensitivity_section
 from naturalize.report.words import minus
 from naturalize.study.grids import Grid, classes_grid, comparisons_grid, scores_grid, titled
-from naturalize.study.results import STRANGE, Block, StudyResults
+from naturalize.study.results import Block, StudyResults
 from naturalize.study.spec import ArmSpec, Spec
+from naturalize.study.tested import OTHER, REAL, STRANGE
 
 HEADLINES = {"better": "It helped", "worse": "It harmed", "": "No difference that can be told"}
 LIMITS = (
@@ -135,7 +136,7 @@ def _block(block: Block) -> Section:
 
 def _heading(block: Block) -> str:
     size = "All train images" if block.size is None else f"{block.size} real images a class"
-    return f"{size}, second source" if block.tested == STRANGE else size
+    return size + {REAL: "", STRANGE: ", second source", OTHER: ", other slides"}[block.tested]
 
 
 def _table(grid: Grid, columns: Sequence[int] | None = None) -> Table:
