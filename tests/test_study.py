@@ -87,6 +87,7 @@ class TestSpec:
             ({"arms": {"x": {"train": "flips", "best_of": ["flips"]}}}, "either train or best_of"),
             ({"arms": {"x": {"train": "none", "composed": {"change": {"blnd": 1}}}}}, "blnd"),
             ({"folds": 5, "sizes": [10]}, "folds go without sizes"),
+            ({"arms": {"x": {"best_of": ["none"], "choice_seeds": [7]}}}, "some of seeds"),
             ({"training": {"bugdet": 3}}, "bugdet"),
         ],
     )
@@ -323,6 +324,22 @@ class TestRunning:
         leaky = Home(tmp_path / "leaky", spec_of(arms=arms), split, other=split.input("curated"))
         with pytest.raises(LeakError, match="own data too"):
             run_study(leaky, Share(), hear_nothing)
+
+    def test_a_second_source_is_tested_on_and_never_learned_from(
+        self, plain: Artefact, tmp_path: Path
+    ) -> None:
+        home = Home(tmp_path, spec_of(without_second_source=True), plain)
+        sides = [home.whole.train, home.whole.val, home.whole.test]
+        strange = frozenset(side[0].id for side in sides)
+        home.__dict__["strange"] = strange
+        home.check()
+        assert run_study(home, Share(), hear_nothing) == 0
+        learned = RealSplit.load(open_artefact(tmp_path / "grounds" / "all" / "split"))
+        seen = {s.id for s in learned.train + learned.val + learned.test}
+        assert seen == {s.id for s in home.images} - strange
+        main, apart = gather(home, resamples=20).blocks
+        assert (main.report.n, apart.report.n) == (len(home.whole.test) - 1, 3)
+        render_study(home, gather(home, resamples=20))
 
     def test_one_source_cannot_be_parted(self, plain: Artefact, tmp_path: Path) -> None:
         home = Home(tmp_path, spec_of(without_second_source=True), plain)

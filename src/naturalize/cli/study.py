@@ -179,8 +179,6 @@ class _Watch:
         self._each = [expected] if expected else []
 
     def hear(self, told: Told) -> None:
-        if self._each and len(self._each) == 1:
-            self._each.append(told.seconds)
         self._each.append(told.seconds)
         mean = sum(self._each[-20:]) / len(self._each[-20:])
         left = (told.total - told.done + told.waiting) * mean

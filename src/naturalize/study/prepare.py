@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from time import sleep
 
-from naturalize.artefact import Artefact, IfExists
+from naturalize.artefact import Artefact, IfExists, write_whole
 from naturalize.compose.make_composites import make_composites
 from naturalize.curate.source import second_source
 from naturalize.cutouts.make_bank import make_bank
@@ -84,7 +84,7 @@ class Home:
         table = out.with_name("sides.csv")
         if not out.exists():
             table.parent.mkdir(parents=True, exist_ok=True)
-            table.write_text(write_table(["id", "side"], self._sides(ground).items()))
+            write_whole(table, write_table(["id", "side"], self._sides(ground).items()))
         split = made(lambda: make_split(curated, out, frozen=table, if_exists=ON))
         check_subset(RealSplit.load(split), self.whole, ground.size)
         return split

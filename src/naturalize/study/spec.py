@@ -80,7 +80,7 @@ class Spec(Written):
     ``without_second_source`` keeps images of a second acquisition source from training and from
     the test, to be tested on apart. ``comparisons`` are (baseline, arm); without any, the first
     arm is the baseline of all others. ``curve`` says what curves are drawn over. ``phantoms`` are
-    drawn where no data is given.
+    drawn where no data is given. Seeds that learn from the same images share their composites.
     """
 
     name: Name
@@ -102,8 +102,13 @@ class Spec(Written):
         unknown = sorted(named - self.arms.keys())
         if unknown:
             raise ValueError(f"no arm is called {unknown[0]}")
-        if self.folds is not None and self.sizes:
-            raise ValueError("folds go without sizes")
+        if self.folds is not None and (self.sizes or self.without_second_source):
+            raise ValueError("folds go without sizes and with all sources")
+        chosen_with = {
+            seed for arm in self.arms.values() if arm.best_of for seed in arm.choice_seeds
+        }
+        if not chosen_with <= set(self.seeds):
+            raise ValueError("choice_seeds are some of seeds")
         chained = [arm.beside for arm in self.arms.values() if arm.beside]
         if any(self.arms[name].beside for name in chained):
             raise ValueError("an arm beside another names one that stands alone")
