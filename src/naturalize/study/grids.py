@@ -102,8 +102,14 @@ def comparisons_grid(block: Block) -> Grid:
         for c in block.report.comparisons
     )
     columns = (
-        "comparison", "accuracy", "macro F1", "p", "p, Holm", "McNemar p", "McNemar p, Holm",
-    )  # fmt: skip
+        "comparison",
+        "accuracy",
+        "macro F1",
+        "p, macro F1",
+        "Holm p, macro F1",
+        "McNemar p",
+        "McNemar p, Holm",
+    )
     return Grid(_file("comparisons", block), f"Comparisons: {titled(block)}", columns, rows)
 
 

@@ -74,6 +74,8 @@ def _answer(results: StudyResults) -> Section:
     if not body:
         body.append(Callout("No comparison is complete yet.", tone="warning"))
     lead = "Differences by paired bootstrap over groups of images and seeds, with 95% intervals."
+    if len(results.spec.seeds) == 1:
+        lead += " One seed: how training happened to go is not in them."
     return Section("The answer", tuple(body), lead=lead)
 
 
