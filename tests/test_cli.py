@@ -21,7 +21,7 @@ GOOD = {f"{label}/{i}.jpg": jpeg(i + 50 * ord(label)) for label in "ab" for i in
 
 WITHOUT_TORCH = (
     "demo", "phantom", "import", "download", "verify", "curate", "split", "cut", "export",
-    "compose", "audit",
+    "compose", "audit", "study",
 )  # fmt: skip
 
 
@@ -217,3 +217,13 @@ def test_training_starts_with_buffers_kept_unless_told_otherwise(
     monkeypatch.setattr("platform.libc_ver", lambda: ("", ""))
     keep_buffers()
     assert len(started) == 1
+
+
+def test_studies_are_listed_planned_and_refused(tmp_path: Path) -> None:
+    listed = naturalize("study", "--list").stdout
+    for name in ("quick", "low-data", "dose", "blend", "shift", "full", "paper"):
+        assert name in listed
+    mistake("study", "low-data", "-o", tmp_path / "x", says="--split")
+    mistake("study", "nothing", "-o", tmp_path / "x", says="low-data")
+    mistake("study", "quick", "--share", "3/2", "-o", tmp_path / "x", says="--share")
+    assert not (tmp_path / "x").exists()

@@ -76,7 +76,8 @@ class TestSpec:
         assert spec.name == name
         (tmp_path / "again.yaml").write_text(spec.yaml())
         assert load_spec(str(tmp_path / "again.yaml")) == spec
-        assert all(pair[0] != pair[1] for pair in spec.pairs)
+        if isinstance(spec, Spec):
+            assert all(pair[0] != pair[1] for pair in spec.pairs)
 
     @pytest.mark.parametrize(
         ("wrong", "says"),
@@ -86,6 +87,7 @@ class TestSpec:
             ({"arms": {"x": {"train": "flips", "best_of": ["flips"]}}}, "either train or best_of"),
             ({"arms": {"x": {"train": "none", "composed": {"change": {"blnd": 1}}}}}, "blnd"),
             ({"folds": 5, "sizes": [10]}, "folds go without sizes"),
+            ({"arms": {"x": {"best_of": ["none"], "choice_seeds": [7]}}}, "some of seeds"),
             ({"training": {"bugdet": 3}}, "bugdet"),
         ],
     )
@@ -298,6 +300,46 @@ class TestRunning:
         (block,) = gather(home, resamples=20).blocks
         assert block.report.n == 60
         assert np.sum(block.report.arms[0].summed_confusion) == 60
+
+    def test_other_slides_are_asked_about_class_by_folder(self, tmp_path: Path) -> None:
+        labels = ("BNE", "LY", "SNE")
+        files = {f"{c}/{i}.jpg": jpeg(i + 100 * ord(c[0])) for c in labels for i in range(20)}
+        dataset = import_dataset(write_tree(tmp_path / "in", files), tmp_path / "dataset")
+        split = make_split(dataset, tmp_path / "split")
+        strange = {f"neutrophil/{i}.jpg": jpeg(500 + i) for i in range(3)}
+        strange |= {f"LY/{i}.jpg": jpeg(600 + i) for i in range(3)}
+        other = import_dataset(write_tree(tmp_path / "other", strange), tmp_path / "slides")
+        arms = {"none": {"train": "none"}}
+        home = Home(tmp_path / "study", spec_of(arms=arms), split, other=other)
+        assert run_study(home, Share(), hear_nothing) == 0
+        _, block = gather(home, resamples=20).blocks
+        assert block.report.classes == ("lymphocyte", "neutrophil")
+        found = Predictions.load(next((tmp_path / "study" / "cells").iterdir()) / "other.npz")
+        assert found.classes == labels
+        right = [
+            (row[1] < row[0] + row[2]) == name.startswith("neutrophil")
+            for row, name in zip(found.probabilities, found.sample_ids, strict=True)
+        ]
+        assert block.report.arms[0].scores.accuracy.value == pytest.approx(np.mean(right))
+        leaky = Home(tmp_path / "leaky", spec_of(arms=arms), split, other=split.input("curated"))
+        with pytest.raises(LeakError, match="own data too"):
+            run_study(leaky, Share(), hear_nothing)
+
+    def test_a_second_source_is_tested_on_and_never_learned_from(
+        self, plain: Artefact, tmp_path: Path
+    ) -> None:
+        home = Home(tmp_path, spec_of(without_second_source=True), plain)
+        sides = [home.whole.train, home.whole.val, home.whole.test]
+        strange = frozenset(side[0].id for side in sides)
+        home.__dict__["strange"] = strange
+        home.check()
+        assert run_study(home, Share(), hear_nothing) == 0
+        learned = RealSplit.load(open_artefact(tmp_path / "grounds" / "all" / "split"))
+        seen = {s.id for s in learned.train + learned.val + learned.test}
+        assert seen == {s.id for s in home.images} - strange
+        main, apart = gather(home, resamples=20).blocks
+        assert (main.report.n, apart.report.n) == (len(home.whole.test) - 1, 3)
+        render_study(home, gather(home, resamples=20))
 
     def test_one_source_cannot_be_parted(self, plain: Artefact, tmp_path: Path) -> None:
         home = Home(tmp_path, spec_of(without_second_source=True), plain)

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from naturalize import __version__
-from naturalize.errors import BusyError, InputError, NaturalizeError, StorageError
+from naturalize.errors import BusyError, InputError, LeakError, NaturalizeError, StorageError
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
@@ -35,6 +35,7 @@ _REQUEST = "request.json"
 _LOCK = ".lock"
 _SCRATCH = ".scratch"
 _BOOKKEEPING = {MANIFEST, _REQUEST, _LOCK}
+BEFORE_SPLITS = ("dataset", "curated")
 _KEYS = {"schema_version", "request", "parameters", "seed", "inputs", "summary", "files"}
 
 IfExists = Literal["refuse", "resume", "overwrite"]
@@ -130,6 +131,7 @@ def build(
     with _storage_errors(path):
         path = Path(os.path.realpath(path))
         _spare_inputs(path, request)
+        _protocol(request)
         done = _existing(path, request, if_exists)
         if done is not None:
             return done
@@ -181,6 +183,18 @@ def open_artefact(path: Path, *kinds: str) -> Artefact:
         if not (path / name).is_file() or _file_digest(path / name) != digest:
             raise InputError(str(path / name), "the file that was written", "an altered or no file")
     return found
+
+
+def protocol(artefact: Artefact) -> str | None:
+    """Return how splitting and composing follow on each other in what led to an artefact.
+
+    ``"real"``: split first; ``"paper"``: composites first, see
+    :mod:`naturalize.split.paper_split`; None before there is either.
+    """
+    if artefact.kind in BEFORE_SPLITS:
+        return None
+    stamp: str = artefact.manifest.get("protocol", "real")
+    return stamp
 
 
 def refuse_existing(file: Path, *, overwrite: bool) -> None:
@@ -247,6 +261,16 @@ def _prepare(partial: Path, path: Path, request: Request, if_exists: IfExists) -
     return True
 
 
+def _protocol(request: Request) -> str | None:
+    """Return the protocol of what is asked for; :class:`LeakError` where two would be mixed."""
+    stamps = {stamp for one in request.inputs.values() if (stamp := protocol(one)) is not None}
+    stamps |= {"paper"} if request.kind == "paper-split" else set()
+    if len(stamps) > 1:
+        named = ", ".join(f"{role} {one.path}" for role, one in request.inputs.items())
+        raise LeakError(f"{request.kind} from {named}: the paper's protocol is mixed with no other")
+    return next(iter(stamps), None)
+
+
 def _spare_inputs(path: Path, request: Request) -> None:
     """Refuse an output that is, or holds, what it is made from."""
     for artefact in request.inputs.values():
@@ -305,6 +329,7 @@ def _manifest(draft: Draft, path: Path, request: Request) -> dict[str, Any]:
             for file in sorted(draft.path.iterdir())
             if file.is_file() and file.name not in _BOOKKEEPING
         },
+        **({"protocol": "paper"} if _protocol(request) == "paper" else {}),
         "parameters": dict(request.parameters),
         "seed": request.seed,
         "inputs": inputs,

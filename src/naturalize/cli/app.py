@@ -82,7 +82,9 @@ def main() -> None:
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
         sys.exit(2)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted; the same command with --resume goes on\n")
+        sys.stderr.write(
+            "interrupted; the same command goes on (with --resume, where it has that)\n"
+        )
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,9 +14,13 @@ from naturalize.cli.options import Workers, console
 from naturalize.progress import bar, quiet
 
 if TYPE_CHECKING:
+    from naturalize.artefact import Artefact
+    from naturalize.progress import Track
+    from naturalize.study.paper_spec import PaperSpec
     from naturalize.study.prepare import Home
     from naturalize.study.results import StudyResults
     from naturalize.study.run_study import Share, Told
+    from naturalize.study.spec import Spec
 
 
 def study(
@@ -25,6 +30,10 @@ def study(
     ] = Path("out/study"),
     split: Annotated[
         Path | None, typer.Option(help="Folder written by split; phantoms where the spec has them.")
+    ] = None,
+    other: Annotated[
+        Path | None,
+        typer.Option(help="Data set of other slides, by import: asked about, never learned from."),
     ] = None,
     share: Annotated[
         str, typer.Option(help="I/N: run the I-th of N shares; run once more without, to merge.")
@@ -50,35 +59,91 @@ def study(
         for name in shipped_specs():
             typer.echo(f"{name:<10} {load_spec(name).question}")
         return
-    from naturalize.artefact import open_artefact, write_whole
-    from naturalize.study.phantom_split import phantom_split
-    from naturalize.study.prepare import Home
-    from naturalize.study.render_study import PAGE, render_study
-    from naturalize.study.results import gather
-    from naturalize.study.run_study import Share, run_study
+    from naturalize.study.paper_spec import PaperSpec
+    from naturalize.study.run_study import Share
 
     asked, part = load_spec(spec), Share.read(share)
+    data = _data(asked, split, out, workers)
     out.mkdir(parents=True, exist_ok=True)
-    data = (
-        open_artefact(split, "split")
-        if split is not None
-        else phantom_split(asked, out / "data", workers=workers, track=bar)
-    )
-    home = Home(out.resolve(), asked, data, workers, bar if console.is_terminal else quiet)
+    ask = _Asked(out.resolve(), data, _other(other), part, plan, render, workers)
+    missing = _rerun_paper(asked, ask) if isinstance(asked, PaperSpec) else _study(asked, ask)
+    if missing:
+        typer.echo(f"{missing} cells are missing: run the other shares, or this again", err=True)
+    if not plan:
+        typer.echo(str(out / "study.html"))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the command line said."""
+
+    out: Path
+    data: Artefact
+    other: Artefact | None
+    share: Share
+    plan: bool
+    render: bool
+    workers: int
+
+    @property
+    def track(self) -> Track:
+        return bar if console.is_terminal else quiet
+
+
+def _data(asked: Spec | PaperSpec, split: Path | None, out: Path, workers: int) -> Artefact:
+    from naturalize.artefact import open_artefact
+    from naturalize.study.phantom_split import phantom_split
+
+    if split is not None:
+        return open_artefact(split, "split")
+    return phantom_split(asked.name, asked.phantoms, out / "data", workers=workers, track=bar)
+
+
+def _other(folder: Path | None) -> Artefact | None:
+    from naturalize.artefact import open_artefact
+
+    return open_artefact(folder, "dataset", "curated") if folder is not None else None
+
+
+def _study(asked: Spec, ask: _Asked) -> int:
+    """Run a study of the real protocol; return how many cells are missing."""
+    from naturalize.artefact import write_whole
+    from naturalize.study.prepare import Home
+    from naturalize.study.render_study import render_study
+    from naturalize.study.results import gather
+    from naturalize.study.run_study import run_study
+
+    home = Home(ask.out, asked, ask.data, ask.workers, ask.track, ask.other)
     home.check()
     missing = 0
-    if not render:
-        expected = _tell_plan(home, part)
-        if plan:
-            return
-        write_whole(out / "spec.yaml", asked.yaml())
-        missing = run_study(home, part, _Watch(expected).hear)
+    if not ask.render:
+        expected = _tell_plan(home, ask.share)
+        if ask.plan:
+            return 0
+        write_whole(ask.out / "spec.yaml", asked.yaml())
+        missing = run_study(home, ask.share, _Watch(expected).hear)
     results = gather(home)
     render_study(home, results)
     console.print(_table(results))
-    if missing:
-        typer.echo(f"{missing} cells are missing: run the other shares, or this again", err=True)
-    typer.echo(str(out / PAGE))
+    return missing
+
+
+def _rerun_paper(asked: PaperSpec, ask: _Asked) -> int:
+    """Run the paper's protocol; return how many cells are missing."""
+    from naturalize.artefact import write_whole
+    from naturalize.study.paper_page import render_paper
+    from naturalize.study.paper_results import gather_paper
+    from naturalize.study.paper_run import PaperHome, paper_cells, run_paper
+
+    home = PaperHome(ask.out, asked, ask.data.input("curated"), ask.workers, ask.track)
+    cells = list(paper_cells(asked))
+    typer.echo(f"{len(cells)} trainings, each shown {asked.training.budget:,} images")
+    if ask.plan:
+        return 0
+    write_whole(ask.out / "spec.yaml", asked.yaml())
+    missing = 0 if ask.render else run_paper(home, ask.share, _Watch(0.0).hear)
+    render_paper(home, gather_paper(home))
+    return missing
 
 
 def _tell_plan(home: Home, share: Share) -> float:
@@ -97,9 +162,13 @@ def _tell_plan(home: Home, share: Share) -> float:
     if not known:
         return 0.0
     typer.echo("timing a few images ...")
-    seconds = cost(home, known, probe(home, known))
-    each = seconds / len(known)
-    typer.echo(f"about {_clock(seconds + waiting * each)} on this machine ({_clock(each)} a cell)")
+    rates = probe(home, known)
+    each = cost(home, known, rates) / len(known)
+    total = each * (len(known) + waiting)
+    typer.echo(
+        f"about {_clock(total)} as busy as this machine is now, {_clock(each)} a cell; "
+        f"{_clock(total * rates.cores)} of one core's work (this process had {rates.cores:.2f})"
+    )
     return each
 
 
@@ -110,8 +179,6 @@ class _Watch:
         self._each = [expected] if expected else []
 
     def hear(self, told: Told) -> None:
-        if self._each and len(self._each) == 1:
-            self._each.append(told.seconds)
         self._each.append(told.seconds)
         mean = sum(self._each[-20:]) / len(self._each[-20:])
         left = (told.total - told.done + told.waiting) * mean

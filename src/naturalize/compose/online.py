@@ -21,6 +21,7 @@ from naturalize.errors import InputError
 from naturalize.images import Rgb
 from naturalize.seeds import child
 from naturalize.split.leak_check import check_donors
+from naturalize.split.paper_split import AnySplit
 from naturalize.split.split import RealSplit
 
 
@@ -117,7 +118,7 @@ class OnlineMix:
             learn(shown.image, shown.label)
     """
 
-    split: RealSplit
+    split: AnySplit
     composites: OnlineComposites
     batches: Batches
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from naturalize.artefact import Artefact, open_artefact
 from naturalize.cutouts.bank import CutoutBank
 from naturalize.split.leak_check import check_donors
-from naturalize.split.split import RealSplit
+from naturalize.split.paper_split import open_split
 
 
 def proven_bank(bank: Artefact) -> CutoutBank:
     """Return a bank that holds train images of its split only, or raise :class:`LeakError`."""
     loaded = CutoutBank.load(bank)
     donors = ((row.sample_id, row.sha256) for row in loaded.donors)
-    check_donors(RealSplit.load(bank.input("split")), donors, what=f"bank {bank.path}")
+    check_donors(open_split(bank.input("split")), donors, what=f"bank {bank.path}")
     return loaded
 
 

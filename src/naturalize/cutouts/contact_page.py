@@ -27,7 +27,7 @@ from naturalize.page.page import Section, render_page
 from naturalize.page.table import Cell, Table
 from naturalize.seeds import child
 from naturalize.segment import Kind
-from naturalize.split.split import RealSplit
+from naturalize.split.paper_split import AnySplit
 
 CELLS = 90
 """Pictures of subjects on the page, shared among the classes."""
@@ -56,7 +56,7 @@ _HOW = (
 )
 
 
-def contact_page(bank: CutoutBank, split: RealSplit) -> str:
+def contact_page(bank: CutoutBank, split: AnySplit) -> str:
     """Return a self-contained HTML page of a sample of ``bank``; the same bank, the same page.
 
     ``split`` tells where the donors lie, which are read again.
@@ -82,7 +82,7 @@ def contact_page(bank: CutoutBank, split: RealSplit) -> str:
 class _Pictures:
     """Tiles of what a bank took and what it turned down, at sizes that can be compared."""
 
-    def __init__(self, bank: CutoutBank, split: RealSplit) -> None:
+    def __init__(self, bank: CutoutBank, split: AnySplit) -> None:
         self._bank = bank
         self._root = split.root
         self._samples: dict[str, Sample] = {sample.id: sample for sample in split.train}

@@ -27,7 +27,7 @@ from naturalize.optics import Background
 from naturalize.progress import Track, quiet
 from naturalize.segment import SEGMENTERS, Mask, Segmenter, Smear
 from naturalize.split.leak_check import check_donors
-from naturalize.split.split import RealSplit
+from naturalize.split.paper_split import AnySplit, open_split
 from naturalize.workers import run_all
 
 FORM = 2
@@ -68,7 +68,7 @@ def make_bank(
     or when nothing usable was found, :class:`LeakError` if an image that is not on the train side
     would be cut.
     """
-    real = RealSplit.load(split)
+    real = open_split(split)
     masks_by = _source(segmenter, masks, objects, real)
 
     def write(draft: Draft) -> None:
@@ -86,7 +86,7 @@ def make_bank(
 
 
 def cut_samples(
-    split: RealSplit,
+    split: AnySplit,
     samples: Sequence[Sample],
     draft: Draft,
     *,
@@ -129,7 +129,7 @@ def _refuse_empty(bank: CutoutBank) -> None:
 
 
 def _source(
-    segmenter: Segmenter | None, masks: Path | None, objects: Background | None, real: RealSplit
+    segmenter: Segmenter | None, masks: Path | None, objects: Background | None, real: AnySplit
 ) -> Segmenter | MaskFolder:
     """Return where masks come from."""
     if segmenter is not None and masks is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from naturalize.errors import InputError
@@ -218,7 +219,6 @@ class _Tested:
     def result(self, arm: str) -> ArmResult:
         cells = seed_cells(self.truth, self.labels(arm), self.classes)
         matrices = confusions(cells, len(self.classes))
-        blood = are_blood(self.classes)
         probabilities = [predictions.probabilities for predictions in self.seeds[arm]]
         true = class_indices(self.truth, self.classes, argument="truth")
         return ArmResult(
@@ -228,10 +228,13 @@ class _Tested:
             per_seed=tuple(scores(matrix, self.classes) for matrix in matrices),
             summed_confusion=tuple(tuple(row) for row in matrices.sum(axis=0).tolist()),
             certainty=certainty(probabilities, true, self.groups, **self._drawn()),
-            blood=blood_scores(cells, self.groups, self.classes, **self._drawn())
-            if blood
-            else None,
+            blood=self._blood(cells),
         )
+
+    def _blood(self, cells: NDArray[np.int64]) -> BloodScores | None:
+        if not are_blood(self.classes):
+            return None
+        return blood_scores(cells, self.groups, self.classes, **self._drawn())
 
     def comparisons(self, pairs: Sequence[tuple[str, str]]) -> tuple[Comparison, ...]:
         return adjusted([self._comparison(*pair) for pair in pairs])

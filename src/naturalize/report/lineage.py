@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from naturalize.artefact import Artefact
-from naturalize.errors import InputError
+from naturalize.artefact import Artefact, protocol
+from naturalize.errors import InputError, LeakError
 
 SETTINGS: dict[str, object] = {
     "steps": None,
@@ -45,13 +45,20 @@ class Lineage:
 def trace(runs: Sequence[Artefact]) -> Lineage:
     """Follow the inputs of ``runs`` back to the data set.
 
-    Raises :class:`InputError` where the runs are of different splits or an artefact has changed.
+    Raises :class:`InputError` where the runs are of different splits or an artefact has changed,
+    :class:`LeakError` for runs of the paper's protocol.
     """
     if not runs:
         raise InputError("runs", "at least one run", "none")
     twice = [run for i, run in enumerate(runs) if run.id in {other.id for other in runs[:i]}]
     if twice:
         raise InputError(f"run {twice[0].path}", "each run once", "the same run again")
+    stamped = [run for run in runs if protocol(run) == "paper"]
+    if stamped:
+        raise LeakError(
+            f"run {stamped[0].path}: of the paper's protocol, whose test images are not untouched; "
+            "`naturalize study paper` reports on such runs"
+        )
     split = runs[0].input("split")
     for run in runs[1:]:
         other = run.manifest["inputs"]["split"]["id"]

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from naturalize.artefact import Artefact
+from naturalize.artefact import Artefact, protocol
 from naturalize.datasets.manifest import data_root, read_table, samples_from_rows
 from naturalize.datasets.sample import Sample
+from naturalize.errors import LeakError
 from naturalize.split.leak_check import leak_check
 
 Side = Literal["train", "val", "test"]
@@ -37,7 +38,15 @@ class RealSplit:
 
     @classmethod
     def load(cls, artefact: Artefact) -> RealSplit:
-        """Read a ``split`` artefact and prove that it does not leak."""
+        """Read a ``split`` artefact and prove that it does not leak.
+
+        Raises :class:`LeakError` for anything of the paper's protocol.
+        """
+        if protocol(artefact) == "paper":
+            raise LeakError(
+                f"{artefact.path}: made as the paper does, composites before the split; its "
+                "scores are no scores on untouched images"
+            )
         path = artefact.path / TABLE
         rows = read_table(path)
         samples = samples_from_rows(rows, path)

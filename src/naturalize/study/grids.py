@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from naturalize.datasets.manifest import write_table
 from naturalize.report.words import p_value
-from naturalize.study.results import STRANGE, Block, StudyResults
+from naturalize.study.results import Block, StudyResults
+from naturalize.study.tested import OTHER, REAL, STRANGE
 
+_FILES = {REAL: "", STRANGE: "-second-source", OTHER: "-other"}
 _TEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "~": r"\textasciitilde{}"}
 
 
@@ -100,8 +102,14 @@ def comparisons_grid(block: Block) -> Grid:
         for c in block.report.comparisons
     )
     columns = (
-        "comparison", "accuracy", "macro F1", "p", "p, Holm", "McNemar p", "McNemar p, Holm",
-    )  # fmt: skip
+        "comparison",
+        "accuracy",
+        "macro F1",
+        "p, macro F1",
+        "Holm p, macro F1",
+        "McNemar p",
+        "McNemar p, Holm",
+    )
     return Grid(_file("comparisons", block), f"Comparisons: {titled(block)}", columns, rows)
 
 
@@ -127,8 +135,7 @@ def _arm(name: str, block: Block) -> str:
 
 def _file(what: str, block: Block) -> str:
     size = "all" if block.size is None else f"n{block.size}"
-    tested = "-second-source" if block.tested == STRANGE else ""
-    return f"{what}-{size}{tested}"
+    return f"{what}-{size}{_FILES[block.tested]}"
 
 
 def _tex(text: str) -> str:

@@ -11,19 +11,17 @@ from naturalize.errors import InputError
 from naturalize.progress import Track, quiet
 from naturalize.split.make_split import make_split
 from naturalize.study.prepare import ON, made
-from naturalize.study.spec import Spec
 
 
-def phantom_split(spec: Spec, folder: Path, *, workers: int, track: Track = quiet) -> Artefact:
-    """Draw phantoms below ``folder``, curate and split them; :class:`InputError` without a number.
+def phantom_split(
+    study: str, count: int | None, folder: Path, *, workers: int, track: Track = quiet
+) -> Artefact:
+    """Draw ``count`` phantoms below ``folder``, curate and split them; refuse where it is None.
 
     Phantoms show that a study runs; what it finds on them says nothing about real cells.
     """
-    if spec.phantoms is None:
-        raise InputError(
-            "--split", f"a split folder: the study {spec.name} is of real data", "none"
-        )
-    count = spec.phantoms
+    if count is None:
+        raise InputError("--split", f"a split folder: the study {study} is of real data", "none")
     dataset = made(
         lambda: write_phantom(folder / "dataset", count=count, if_exists=ON, track=track)
     )

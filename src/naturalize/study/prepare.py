@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from time import sleep
 
-from naturalize.artefact import Artefact, IfExists
+from naturalize.artefact import Artefact, IfExists, write_whole
 from naturalize.compose.make_composites import make_composites
 from naturalize.curate.source import second_source
 from naturalize.cutouts.make_bank import make_bank
@@ -30,13 +30,17 @@ WAIT_SECONDS = 2.0
 
 @dataclass(frozen=True, eq=False)
 class Home:
-    """The folder of a study, its spec and the ``split`` artefact it stands on."""
+    """The folder of a study, its spec and the ``split`` artefact it stands on.
+
+    ``other`` is a data set of other slides that cells are asked about, never to learn from.
+    """
 
     folder: Path
     spec: Spec
     split: Artefact
     workers: int = 1
     track: Track = quiet
+    other: Artefact | None = None
 
     @cached_property
     def whole(self) -> RealSplit:
@@ -80,7 +84,7 @@ class Home:
         table = out.with_name("sides.csv")
         if not out.exists():
             table.parent.mkdir(parents=True, exist_ok=True)
-            table.write_text(write_table(["id", "side"], self._sides(ground).items()))
+            write_whole(table, write_table(["id", "side"], self._sides(ground).items()))
         split = made(lambda: make_split(curated, out, frozen=table, if_exists=ON))
         check_subset(RealSplit.load(split), self.whole, ground.size)
         return split

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import monotonic
+from time import monotonic, process_time
 
+from naturalize.artefact import Artefact
 from naturalize.compose.make_composites import make_composites
 from naturalize.cutouts.make_bank import make_bank
 from naturalize.datasets.manifest import write_table
@@ -16,6 +17,7 @@ from naturalize.study.cell import Cell
 from naturalize.study.prepare import Home
 from naturalize.study.spec import Composed
 from naturalize.study.subset import draw_subset
+from naturalize.study.training import Training
 from naturalize.train.run import train_run
 
 IMAGES = 6
@@ -27,56 +29,74 @@ _ANSWER = 1 / 3
 
 @dataclass(frozen=True)
 class Rates:
-    """Seconds: to cut, to compose (by recipe key) and to learn from one image; to begin and end a
-    training besides."""
+    """Seconds: to cut, to compose (by recipe key) and to learn from one image; to begin a training.
+
+    ``cores`` is how much of a processor core the probe was given while it took them.
+    """
 
     cut: float
     compose: dict[str, float]
     learn: float
     begin: float
+    cores: float
 
 
 def probe(home: Home, cells: Sequence[Cell]) -> Rates:
     """Time the work of ``cells`` on a few train images of each class, in a temporary folder."""
+    clock, worked = monotonic(), process_time()
+    given = [cell.treatment.composed for cell in cells]
+    recipes = {one.recipe_key(): one for one in given if one is not None}
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        split = _few(home, folder)
+        cut, compose = _composing(split, recipes, folder) if recipes else (0.0, {})
+        begin, learn = _training(split, home.spec.training, folder)
+    return Rates(cut, compose, learn, begin, (process_time() - worked) / (monotonic() - clock))
+
+
+def _few(home: Home, folder: Path) -> Artefact:
+    """Return a split of a few images a class, and one to be tested on."""
     whole = home.whole
     fewest = min(sum(s.label == label for s in whole.train) for label in whole.classes)
     sides = draw_subset(whole, min(IMAGES, fewest), seed=0)
-    few = {label: [s.id for s in whole.test if s.label == label][:1] for label in whole.classes}
-    tested = {name for names in few.values() for name in names}
-    kept = {name: side for name, side in sides.items() if side != "test" or name in tested}
-    with TemporaryDirectory() as folder:
-        table = Path(folder) / "sides.csv"
-        table.write_text(write_table(["id", "side"], kept.items()))
-        split = make_split(home.split.input("curated"), Path(folder) / "split", frozen=table)
-        composed = {c.treatment.composed.key(): c.treatment.composed for c in cells
-                    if c.treatment.composed is not None}  # fmt: skip
+    first = {sample.label: sample.id for sample in reversed(whole.test)}
+    rows = [(n, side) for n, side in sides.items() if side != "test" or n in first.values()]
+    table = folder / "sides.csv"
+    table.write_text(write_table(["id", "side"], rows))
+    return make_split(home.split.input("curated"), folder / "split", frozen=table)
+
+
+def _composing(
+    split: Artefact, recipes: Mapping[str, Composed], folder: Path
+) -> tuple[float, dict[str, float]]:
+    """Return the seconds of cutting one image, and of composing one by each recipe."""
+    begun = monotonic()
+    bank = make_bank(split, folder / "bank")
+    cut = (monotonic() - begun) / bank.summary["images"]
+    count, costs = 3 * len(split.summary["classes"]), {}
+    for key, one in recipes.items():
         begun = monotonic()
-        bank = make_bank(split, Path(folder) / "bank") if composed else None
-        cut = (monotonic() - begun) / bank.summary["images"] if bank is not None else 0.0
+        make_composites(bank, folder / key, recipe=one.resolved(), count=count)
+        costs[key] = (monotonic() - begun) / count
+    return cut, costs
 
-        def compose(one: Composed) -> float:
-            assert bank is not None
-            begun, count = monotonic(), 3 * len(whole.classes)
-            make_composites(bank, Path(folder) / one.key(), recipe=one.resolved(), count=count)
-            return (monotonic() - begun) / count
 
-        costs = {key: compose(one) for key, one in composed.items()}
-        begun, training = monotonic(), home.spec.training
-        run = train_run(
-            split,
-            Path(folder) / "run",
-            model=training.model,
-            budget_images=BATCHES * training.batch,
-            batch_size=training.batch,
-            precision=training.precision,
-            validations=1,
-            input_px=training.px,
-            crop_px=training.crop,
-        )
-        learning = float(run.summary["seconds"])
-        return Rates(
-            cut, costs, learning / (BATCHES * training.batch), monotonic() - begun - learning
-        )
+def _training(split: Artefact, training: Training, folder: Path) -> tuple[float, float]:
+    """Return the seconds it takes to begin a training, and those of learning from one image."""
+    begun = monotonic()
+    run = train_run(
+        split,
+        folder / "run",
+        model=training.model,
+        budget_images=BATCHES * training.batch,
+        batch_size=training.batch,
+        precision=training.precision,
+        validations=1,
+        input_px=training.px,
+        crop_px=training.crop,
+    )
+    learning = float(run.summary["seconds"])
+    return monotonic() - begun - learning, learning / (BATCHES * training.batch)
 
 
 def cost(home: Home, cells: Sequence[Cell], rates: Rates) -> float:
@@ -90,7 +110,7 @@ def cost(home: Home, cells: Sequence[Cell], rates: Rates) -> float:
             seconds += images * rates.cut
         if composed is not None and (key := f"{cell.ground.name} {composed.key()}") not in prepared:
             prepared.add(key)
-            seconds += images * composed.dose * rates.compose[composed.key()]
+            seconds += images * composed.dose * rates.compose[composed.recipe_key()]
         answers = len(home.whole.test) + len(home.whole.val)
         learned = home.spec.training.budget + answers * _ANSWER
         seconds += rates.begin + learned * rates.learn

@@ -10,21 +10,18 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from naturalize.artefact import Artefact, open_artefact
-from naturalize.datasets.sample import Sample
+from naturalize.datasets.pbc import FOLDER_OF
 from naturalize.errors import LeakError
 from naturalize.evaluate.evaluation import RESAMPLES, EvaluationReport, evaluate_arms
+from naturalize.evaluate.roll_up import merged
 from naturalize.predictions import Predictions
 from naturalize.report.sensitivity import sensitivities
 from naturalize.seeds import child
 from naturalize.study.cell import Cell, cells_of, sizes, treatment_of
 from naturalize.study.choose import Choices, choices, is_done
 from naturalize.study.prepare import Home
-from naturalize.study.run_cell import SECOND_SOURCE
 from naturalize.study.spec import Spec
-
-TEST = "test.npz"
-REAL = "untouched test images"
-STRANGE = "images of the second acquisition source"
+from naturalize.study.tested import Tested, from_elsewhere, held_back, lacking
 
 
 class Block(BaseModel):
@@ -66,13 +63,12 @@ def gather(home: Home, *, resamples: int = RESAMPLES) -> StudyResults:
     done: dict[str, Artefact] = {}
     for size in sizes(home.spec):
         arms = _arms(home, size, chosen, done)
-        for tested, file, samples in _tests(home):
+        for tested in (held_back(home), *from_elsewhere(home)) if arms else ():
             predictions = {
-                name: [_joined(home, cells, file, samples, done) for cells in seeds]
+                name: [_joined(home, cells, tested, done) for cells in seeds]
                 for name, seeds in arms.items()
             }
-            if predictions:
-                blocks.append(_block(home, size, tested, samples, predictions, chosen, resamples))
+            blocks.append(_block(home, size, tested, predictions, chosen, resamples))
     summaries = [cell.summary for cell in done.values()]
     return StudyResults(
         spec=home.spec,
@@ -83,16 +79,6 @@ def gather(home: Home, *, resamples: int = RESAMPLES) -> StudyResults:
         seen=max((int(summary["images_seen"]) for summary in summaries), default=0),
         blocks=tuple(blocks),
     )
-
-
-def _tests(home: Home) -> list[tuple[str, str, tuple[Sample, ...]]]:
-    """Return what cells are judged on: its name, the file of answers, the images."""
-    tested = home.images if home.spec.folds is not None else home.whole.test
-    found = [(REAL, TEST, tuple(s for s in tested if s.id not in home.strange))]
-    if home.strange:
-        strange = tuple(s for s in home.images if s.id in home.strange)
-        found.append((STRANGE, SECOND_SOURCE, strange))
-    return found
 
 
 def _arms(
@@ -117,40 +103,39 @@ def _arms(
 def _joined(
     home: Home,
     cells: Sequence[Cell],
-    file: str,
-    samples: Sequence[Sample],
+    tested: Tested,
     done: Mapping[str, Artefact],
 ) -> Predictions:
     """Return the answers of one seed, of all its folds together, as of the study's own split.
 
     :class:`LeakError` unless the cells together answered for exactly the images to be judged on.
     """
-    parts = [Predictions.load(done[cell.name].path / file) for cell in cells]
+    parts = [Predictions.load(done[cell.name].path / tested.file) for cell in cells]
     ids = tuple(name for part in parts for name in part.sample_ids)
-    if sorted(ids) != sorted(sample.id for sample in samples):
+    if sorted(ids) != sorted(sample.id for sample in tested.samples):
         raise LeakError(
             f"cell {cells[0].name}: it was not tested on the images of split {home.split.id}"
         )
     said = hashlib.sha256("".join(part.checkpoint_id for part in parts).encode()).hexdigest()[:16]
-    return replace(
+    joined = replace(
         parts[0],
         sample_ids=ids,
         probabilities=np.concatenate([part.probabilities for part in parts]),
         checkpoint_id=parts[0].checkpoint_id if len(parts) == 1 else f"folds {said}",
         split_id=home.split.id,
     )
+    return merged(joined, FOLDER_OF) if tested.coarse else joined
 
 
 def _block(
     home: Home,
     size: int | None,
-    tested: str,
-    samples: tuple[Sample, ...],
+    tested: Tested,
     arms: Mapping[str, Sequence[Predictions]],
     chosen: Choices,
     resamples: int,
 ) -> Block:
-    spec = home.spec
+    spec, samples = home.spec, tested.samples
     pairs = [(a, b) for a, b in spec.pairs if a in arms and b in arms]
     report = evaluate_arms(
         arms,
@@ -162,19 +147,18 @@ def _block(
     )
     again = sensitivities(
         arms,
-        home.whole.root,
+        tested.root,
         samples,
-        home.split.input("curated"),
+        home.other if tested.coarse and home.other else home.split.input("curated"),
         pairs=pairs,
         seed=0,
         resamples=resamples,
     )
-    present = {sample.label for sample in samples}
     return Block(
         size=size,
-        tested=tested,
+        tested=tested.name,
         report=report.model_copy(update={"sensitivity": again}),
         chosen={name: settings for (name, at), settings in chosen.items() if at == size},
         missing=tuple(name for name in spec.arms if name not in arms),
-        lacking=tuple(label for label in report.classes if label not in present),
+        lacking=lacking(report.classes, samples),
     )

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from time import monotonic
 
 from naturalize.artefact import Artefact, Draft, Request, build
-from naturalize.datasets.manifest import read_sample
-from naturalize.datasets.sample import Sample
-from naturalize.predictions import Predictions
 from naturalize.study.cell import Cell
 from naturalize.study.prepare import ON, Home
-from naturalize.train.pixels import load_pixels
-from naturalize.train.predict import predict
+from naturalize.study.tested import answers, from_elsewhere
 from naturalize.train.run import train_run
-from naturalize.train.trained_model import load_model
 
 KEPT = ("val.npz", "test.npz", "metrics.csv")
-SECOND_SOURCE = "second-source.npz"
 
 
 def run_cell(home: Home, cell: Cell) -> Artefact:
     """Write a ``cell`` artefact: ``val.npz``, ``test.npz`` and ``metrics.csv`` of one training.
 
     A finished cell is returned as it is and an interrupted one goes on. The weights are gone once
-    its predictions are kept. Where the study keeps a second acquisition source apart, the cell also
-    holds ``second-source.npz``, its answers for all those images.
+    its predictions are kept, those for images from elsewhere among them
+    (:func:`~naturalize.study.tested.from_elsewhere`).
     """
     training = home.spec.training
 
@@ -56,9 +49,8 @@ def run_cell(home: Home, cell: Cell) -> Artefact:
         )
         for file in KEPT:
             draft.write(file, (run.path / file).read_bytes())
-        if home.strange:
-            strange = [s for s in home.images if s.id in home.strange]
-            draft.write(SECOND_SOURCE, _answers(run, home, strange).to_bytes())
+        for tested in from_elsewhere(home):
+            draft.write(tested.file, answers(run, tested, home.split.id).to_bytes())
         said = ("real_seen", "synthetic_seen", "images_seen", "train_images", "composites")
         draft.summary.update({key: run.summary[key] for key in said})
         draft.summary.update(
@@ -85,14 +77,5 @@ def cell_request(home: Home, cell: Cell) -> Request:
         "without_second_source": home.spec.without_second_source,
         "training": home.spec.training.model_dump(mode="json"),
     }
-    return Request("cell", parameters, {"split": home.split}, cell.seed)
-
-
-def _answers(run: Artefact, home: Home, samples: Sequence[Sample]) -> Predictions:
-    """Predict images that a run neither learned from nor was tested on."""
-    model, info = load_model(run)
-    readers = [lambda sample=sample: read_sample(home.whole.root, sample) for sample in samples]
-    pixels = load_pixels(readers, input_px=info.input_px, crop_px=info.crop_px)
-    found = predict(model, pixels, mean=info.mean, std=info.std)
-    ids = tuple(sample.id for sample in samples)
-    return Predictions(ids, found, info.classes, run.id, home.split.id)
+    inputs = {"split": home.split} | ({"other": home.other} if home.other is not None else {})
+    return Request("cell", parameters, inputs, cell.seed)

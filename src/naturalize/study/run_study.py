@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
+from typing import TypeVar
 
 from naturalize.errors import BusyError, InputError
 from naturalize.study.cell import Cell, first_cells, last_cells
 from naturalize.study.choose import choices, is_done
 from naturalize.study.prepare import Home
 from naturalize.study.run_cell import run_cell
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Share:
             return cls(int(first), int(second))
         raise InputError("--share", "I/N, such as 1/4: the first of four shares", text)
 
-    def of(self, cells: Sequence[Cell | None]) -> list[Cell]:
+    def of(self, cells: Sequence[T | None]) -> list[T]:
         """Return the cells of this share; a place that is None belongs to no one yet."""
         return [cell for cell in cells[self.index - 1 :: self.count] if cell is not None]
 

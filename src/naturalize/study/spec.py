@@ -8,20 +8,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from naturalize.compose.recipe import Recipe, load_recipe
 from naturalize.errors import InputError
-
-Name = Annotated[str, Field(pattern=r"^[\w .+-]+$", max_length=40)]
-Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from naturalize.study.paper_spec import PaperSpec
+from naturalize.study.training import Name, Seeds, Training, Written
 
 
-class Composed(_Part):
+class Composed(Written):
     """The composites an arm shows: ``dose`` for each real train image, made by ``recipe``.
 
     ``change`` replaces keys of the recipe. ``shows: originals`` is a control: in place of each
@@ -29,7 +24,7 @@ class Composed(_Part):
     """
 
     recipe: str = "naturalize"
-    change: dict[str, Any] = {}
+    change: dict[str, Any] = Field(default_factory=dict)
     dose: Annotated[float, Field(gt=0, le=100)] = 3.0
     shows: Literal["composites", "originals"] = "composites"
 
@@ -45,13 +40,17 @@ class Composed(_Part):
                 f"recipe {self.recipe}, {where}", first["msg"], first["input"]
             ) from None
 
+    def recipe_key(self) -> str:
+        """Return a name for the recipe with its changes, the same for the same one."""
+        digest = hashlib.sha256(self.resolved().model_dump_json().encode()).hexdigest()[:6]
+        return f"{self.recipe}-{digest}"
+
     def key(self) -> str:
         """Return a name for these composites, the same for the same ones."""
-        digest = hashlib.sha256(self.resolved().model_dump_json().encode()).hexdigest()[:6]
-        return f"{self.recipe}-{digest}-x{self.dose:g}"
+        return f"{self.recipe_key()}-x{self.dose:g}"
 
 
-class ArmSpec(_Part):
+class ArmSpec(Written):
     """One way to train: settings ``train`` joined by ``+``, as ``naturalize train --arm`` has them.
 
     ``best_of`` are several; the one that scores best on validation images, over ``choice_seeds``,
@@ -72,20 +71,7 @@ class ArmSpec(_Part):
         return self
 
 
-class Training(_Part):
-    """What is the same for all arms; as the options of ``naturalize train``."""
-
-    model: str = "efficientnet-lite0"
-    budget: Annotated[int, Field(ge=1)] = 9600
-    batch: Annotated[int, Field(ge=2)] = 64
-    px: int | None = 160
-    crop: int | None = 256
-    learning_rate: float | None = None
-    ema: float = 0.0
-    precision: Literal["fp32", "bf16"] | None = None
-
-
-class Spec(_Part):
+class Spec(Written):
     """A study: every arm with every size and seed, or with every fold and seed.
 
     ``sizes`` are real images a class, validation included, drawn anew for each seed from the train
@@ -94,7 +80,7 @@ class Spec(_Part):
     ``without_second_source`` keeps images of a second acquisition source from training and from
     the test, to be tested on apart. ``comparisons`` are (baseline, arm); without any, the first
     arm is the baseline of all others. ``curve`` says what curves are drawn over. ``phantoms`` are
-    drawn where no data is given.
+    drawn where no data is given. Seeds that learn from the same images share their composites.
     """
 
     name: Name
@@ -116,8 +102,13 @@ class Spec(_Part):
         unknown = sorted(named - self.arms.keys())
         if unknown:
             raise ValueError(f"no arm is called {unknown[0]}")
-        if self.folds is not None and self.sizes:
-            raise ValueError("folds go without sizes")
+        if self.folds is not None and (self.sizes or self.without_second_source):
+            raise ValueError("folds go without sizes and with all sources")
+        chosen_with = {
+            seed for arm in self.arms.values() if arm.best_of for seed in arm.choice_seeds
+        }
+        if not chosen_with <= set(self.seeds):
+            raise ValueError("choice_seeds are some of seeds")
         chained = [arm.beside for arm in self.arms.values() if arm.beside]
         if any(self.arms[name].beside for name in chained):
             raise ValueError("an arm beside another names one that stands alone")
@@ -129,10 +120,6 @@ class Spec(_Part):
         first, *others = self.arms
         return self.comparisons or tuple((first, name) for name in others)
 
-    def yaml(self) -> str:
-        """Return the spec as YAML that :func:`load_spec` reads back."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-
 
 def shipped_specs() -> tuple[str, ...]:
     """Return the names of the specs that come with the package."""
@@ -140,13 +127,13 @@ def shipped_specs() -> tuple[str, ...]:
     return tuple(sorted(f.name.removesuffix(".yaml") for f in folder.iterdir()))
 
 
-def load_spec(name_or_file: str) -> Spec:
+def load_spec(name_or_file: str) -> Spec | PaperSpec:
     """Return a shipped spec by name, or the spec in a YAML file.
 
     Raises :class:`InputError` naming an unknown spec, an unknown key or a value out of range.
 
-    >>> load_spec("low-data").sizes
-    (25, 50, 100)
+    >>> load_spec("low-data").seeds
+    (0, 1, 2, 3, 4)
     """
     if name_or_file in shipped_specs():
         text = (files("naturalize.study") / "specs" / f"{name_or_file}.yaml").read_text()
@@ -156,14 +143,26 @@ def load_spec(name_or_file: str) -> Spec:
             raise InputError("SPEC", f"{', '.join(shipped_specs())} or a YAML file", name_or_file)
         text = path.read_text(encoding="utf-8", errors="replace")
     try:
-        spec = Spec.model_validate(yaml.safe_load(text))
+        given = yaml.safe_load(text)
+        is_paper = isinstance(given, dict) and given.get("protocol") == "paper"
+        spec = PaperSpec.model_validate(given) if is_paper else Spec.model_validate(given)
     except yaml.YAMLError as error:
         raise InputError(f"SPEC {name_or_file}", "a YAML file", error) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "spec"
         raise InputError(f"SPEC {name_or_file}, {where}", first["msg"], first["input"]) from None
+    _load_recipes(spec)
+    return spec
+
+
+def _load_recipes(spec: Spec | PaperSpec) -> None:
+    """Refuse recipes that are none, before anything is run."""
+    if isinstance(spec, PaperSpec):
+        for one in spec.sets.values():
+            if one.recipe is not None:
+                load_recipe(one.recipe)
+        return
     for arm in spec.arms.values():
         if arm.composed is not None:
             arm.composed.resolved()
-    return spec

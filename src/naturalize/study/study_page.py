@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 
 from naturalize.evaluate.comparison import Comparison
 from naturalize.page.block import Block as Part
@@ -19,10 +18,11 @@ from naturalize.report.data_sections import NO_PATIENTS
 from naturalize.report.sensitivity import sensitivity_section
 from naturalize.report.words import minus
 from naturalize.study.grids import Grid, classes_grid, comparisons_grid, scores_grid, titled
-from naturalize.study.results import STRANGE, Block, StudyResults
+from naturalize.study.results import Block, StudyResults
 from naturalize.study.spec import ArmSpec, Spec
+from naturalize.study.tested import OTHER, REAL, STRANGE
 
-HEADLINES = {"better": "It helped", "worse": "It harmed", "": "No difference that can be told"}
+HEADLINES = {"better": "Better", "worse": "Worse", "": "No difference that can be told"}
 LIMITS = (
     "Labels are one laboratory's: neighbours on the maturation line are often labelled either "
     "way, which no model can undo, and which bounds every score from above.\n\n"
@@ -52,7 +52,7 @@ def study_page(results: StudyResults) -> str:
     return render_page(spec.question, sections, subtitle=subtitle, footer=footer)
 
 
-def judged(comparison: Comparison, *, by_f1: bool = True) -> str:
+def judged(comparison: Comparison, *, by_f1: bool) -> str:
     """Return ``better``, ``worse``, or nothing where the interval holds 0."""
     gain = comparison.macro_f1 if by_f1 else comparison.accuracy
     return "better" if gain.low > 0 else "worse" if gain.high < 0 else ""
@@ -62,13 +62,20 @@ def _answer(results: StudyResults) -> Section:
     body: list[Part] = []
     for block in results.blocks:
         by_f1 = not block.lacking
-        told = sorted(block.report.comparisons, key=lambda c: judged(c, by_f1=by_f1))
-        for verdict, some in groupby(told, key=lambda c: judged(c, by_f1=by_f1)):
-            words = "\n\n".join(_told(c, by_f1=by_f1) for c in some)
-            body.append(Callout(words, heading=f"{HEADLINES[verdict]} · {titled(block)}"))
+        for verdict, headline in HEADLINES.items():
+            told = [
+                _told(c, by_f1=by_f1)
+                for c in block.report.comparisons
+                if judged(c, by_f1=by_f1) == verdict
+            ]
+            if told:
+                heading = f"{headline} · {titled(block)}"
+                body.append(Callout("\n\n".join(told), heading=heading))
     if not body:
         body.append(Callout("No comparison is complete yet.", tone="warning"))
     lead = "Differences by paired bootstrap over groups of images and seeds, with 95% intervals."
+    if len(results.spec.seeds) == 1:
+        lead += " One seed: how training happened to go is not in them."
     return Section("The answer", tuple(body), lead=lead)
 
 
@@ -101,7 +108,9 @@ def _place(spec: Spec, name: str, block: Block) -> tuple[str, float | None]:
     if spec.curve == "size":
         return name, block.size
     composed = spec.arms[name].composed
-    return ("", None) if composed is None else (composed.recipe, composed.dose)
+    if composed is None:
+        return "", None
+    return composed.recipe, composed.dose if composed.shows == "composites" else 0.0
 
 
 def _block(block: Block) -> Section:
@@ -135,7 +144,7 @@ def _block(block: Block) -> Section:
 
 def _heading(block: Block) -> str:
     size = "All train images" if block.size is None else f"{block.size} real images a class"
-    return f"{size}, second source" if block.tested == STRANGE else size
+    return size + {REAL: "", STRANGE: ", second source", OTHER: ", other slides"}[block.tested]
 
 
 def _table(grid: Grid, columns: Sequence[int] | None = None) -> Table:

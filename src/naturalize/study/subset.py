@@ -43,13 +43,19 @@ def check_subset(subset: RealSplit, whole: RealSplit, size: int | None) -> None:
     """Raise :class:`LeakError` unless ``subset`` learns and validates on train images alone.
 
     It must hold at most ``size`` of each class, train and validation together, all from the train
-    side of ``whole`` by name and bytes, and no test image that ``whole`` does not test.
+    side of ``whole`` by name and bytes, and no test image that ``whole`` does not test. Without a
+    ``size`` it validates on images of the validation side.
     """
     learned = subset.train + subset.val
-    allowed = {(s.id, s.sha256, s.label) for s in whole.train}
-    strays = [s.id for s in learned if (s.id, s.sha256, s.label) not in allowed]
-    tested = {(s.id, s.sha256) for s in whole.test}
-    strays += [s.id for s in subset.test if (s.id, s.sha256) not in tested]
+    sides = (
+        (subset.train, whole.train),
+        (subset.val, whole.val if size is None else whole.train),
+        (subset.test, whole.test),
+    )
+    strays = []
+    for some, home in sides:
+        allowed = {(s.id, s.sha256, s.label) for s in home}
+        strays += [s.id for s in some if (s.id, s.sha256, s.label) not in allowed]
     if strays:
         raise LeakError(
             f"subset {subset.id}: {len(strays)} images do not stand where split {whole.id} has "

@@ -15,7 +15,7 @@ from naturalize.compose.composite_set import CompositeSet
 from naturalize.compose.online import OnlineComposites
 from naturalize.errors import InputError
 from naturalize.split.leak_check import check_donors
-from naturalize.split.split import RealSplit
+from naturalize.split.paper_split import AnySplit, open_split
 from naturalize.train.arms import Arm, find_arm
 from naturalize.train.crop import widened
 from naturalize.train.fit import FitSettings, Keep, Mode
@@ -36,7 +36,7 @@ class Plan:
     ``composites`` are a folder's, or made as training goes.
     """
 
-    split: RealSplit
+    split: AnySplit
     composites: Composites | None
     arm: Arm
     info: ModelInfo
@@ -162,7 +162,7 @@ def make_plan(
         validations=validations,
         precision=precision,
     )
-    real = RealSplit.load(split)
+    real = open_split(split)
     _check_keeping(settings, real)
     if info.cbam is not None and layer_decay < 1:
         raise InputError("layer_decay", "1 for cbam", layer_decay)
@@ -196,7 +196,7 @@ def _check_numbers(
         raise InputError("crop_px", "at least 1, or none for the largest square", crop_px)
 
 
-def _check_keeping(settings: FitSettings, real: RealSplit) -> None:
+def _check_keeping(settings: FitSettings, real: AnySplit) -> None:
     """Refuse what cannot be said about lower layers, running means and the weights that count."""
     if not 0 < settings.layer_decay <= 1:
         raise InputError("layer_decay", "above 0, at most 1", settings.layer_decay)
@@ -214,7 +214,7 @@ def _check_keeping(settings: FitSettings, real: RealSplit) -> None:
 
 
 def _composites(
-    real: RealSplit, composites: Artefact | OnlineComposites | None, arm: Arm
+    real: AnySplit, composites: Artefact | OnlineComposites | None, arm: Arm
 ) -> Composites | None:
     if (composites is not None) != (arm.synthetic_share > 0):
         wanted = "none, as the arm uses none" if composites is not None else "a folder or a bank"
