@@ -25,8 +25,9 @@ LAYERS = (
     {"cutouts"},
     {"compose"},
     {"train", "evaluate"},
-    {"audit", "teach"},
+    {"audit", "teach", "classify"},
     {"report"},
+    {"calibrate"},
     {"cli"},
     {"__main__"},
 )
@@ -47,6 +48,7 @@ HEAVY = {
     "safetensors": ("train/", "segment/sam_model.py"),
     "transformers": ("segment/sam_model.py",),
     "huggingface_hub": (),
+    "onnxruntime": (),
 }
 # Nobody may import these at the top: they need what may not be installed.
 LAZY = {"naturalize.segment.sam_model"}

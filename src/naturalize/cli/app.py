@@ -20,6 +20,8 @@ from naturalize.cli import (
     import_,
     pack,
     phantom,
+    predict,
+    reader,
     split,
     steps,
     teach,
@@ -52,6 +54,8 @@ app.command("pack")(pack.pack)
 app.command("teach")(teach.teach)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("reader")(reader.reader)
+app.command("predict")(predict.predict)
 app.command("doctor")(doctor.doctor)
 
 

@@ -1,0 +1,68 @@
+"""Every cell of a field of view or a large photograph, in tiles where it must be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from naturalize.classify.find_cells import diameter_of
+from naturalize.geometry import Box
+from naturalize.images import Rgb
+from naturalize.segment import Mask, Smear
+
+SHARP_DIAMETER_PX = 30
+"""Red cells that are this wide on a reduced picture are segmented as well as on the whole one."""
+TILE_PX = 1200
+OVERLAP = 3.0
+"""Of neighbouring tiles, in red cells: more than any cell is wide."""
+_GUESSED_DIAMETER_PX = 60.0
+
+
+def field_masks(rgb: Rgb, segmenter: Smear) -> list[Mask]:
+    """Return the masks of all cells, disjoint, nucleated cells first.
+
+    A picture of more than ``segmenter.max_pixels`` is looked at reduced; if that makes its red
+    cells too small, or shows none, it is cut into tiles that overlap by more than a cell. A cell
+    belongs to the tile whose inner part holds its centre.
+    """
+    masks = segmenter.segment(rgb)
+    shrink = min(1.0, (segmenter.max_pixels / (rgb.shape[0] * rgb.shape[1])) ** 0.5)
+    diameter = diameter_of(masks)
+    if shrink < 1 and (diameter is None or diameter * shrink < SHARP_DIAMETER_PX):
+        overlap = round(OVERLAP * (diameter or _GUESSED_DIAMETER_PX))
+        masks = [
+            mask
+            for inner, tile in tiles(rgb.shape[0], rgb.shape[1], overlap)
+            for mask in _tile_masks(rgb, inner, tile, segmenter)
+        ]
+    return sorted(masks, key=lambda mask: mask.kind != "WBC")
+
+
+def tiles(height_px: int, width_px: int, overlap_px: int) -> Iterator[tuple[Box, Box]]:
+    """Yield (inner part, tile) of each tile; inner parts cover the picture without overlap.
+
+    >>> [inner.left for inner, _ in tiles(1000, 2400, 200)]
+    [0, 800, 1600]
+    """
+    rows, columns = (-(-side // _steps(side)) for side in (height_px, width_px))
+    for top in range(0, height_px, rows):
+        for left in range(0, width_px, columns):
+            inner = Box(top, left, rows, columns).clipped(height_px, width_px)
+            yield inner, inner.grown(overlap_px // 2).clipped(height_px, width_px)
+
+
+def _steps(side_px: int) -> int:
+    return max(1, round(side_px / (0.7 * TILE_PX)))
+
+
+def _tile_masks(rgb: Rgb, inner: Box, tile: Box, segmenter: Smear) -> Iterator[Mask]:
+    """Yield the masks whose centre lies in ``inner``, in their places on the whole picture."""
+    height, width = rgb.shape[:2]
+    for mask in segmenter.segment(np.ascontiguousarray(rgb[tile.slices])):
+        box = replace(mask.box, top=mask.box.top + tile.top, left=mask.box.left + tile.left)
+        row, column = box.top + box.height // 2, box.left + box.width // 2
+        if inner.top <= row < inner.bottom and inner.left <= column < inner.right:
+            edge = box.top == 0 or box.left == 0 or box.bottom == height or box.right == width
+            yield replace(mask, box=box, touches_border=edge)
