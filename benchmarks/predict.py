@@ -2,8 +2,9 @@
 
     python benchmarks/predict.py cells fields others speed page --split out/real/split3
 
-Steps can be run one by one, and again: readings are kept below ``--kept``. ``precision`` sets the
-reader beside another of the same run (``--other``, made with ``reader --precision fp32``).
+Steps can be run one by one, and again: readings are kept below ``--kept``. ``precision --run RUN``
+sets the network in 32 and in 8 bits side by side; ``unfamiliar --left-out FOLDER`` judges what runs
+of ``left_out.py`` make of the class they never saw.
 """
 
 from __future__ import annotations
@@ -26,13 +27,16 @@ import numpy as np
 from naturalize import classify, images
 from naturalize.artefact import open_artefact
 from naturalize.classify.field import read_field
+from naturalize.classify.network import Network
 from naturalize.classify.reader import Reader
+from naturalize.classify.view import centred_square, cut_view
 from naturalize.datasets.manifest import read_sample
-from naturalize.evaluate.confusion import confusion_matrix
+from naturalize.datasets.sample import Sample
 from naturalize.split.split import RealSplit
 from predict_cells import mean_interval, read_kept, scores
 from predict_fields import measure_fields
 from predict_page import page
+from predict_unfamiliar import measure_unfamiliar
 
 OUT = Path(__file__).parents[1] / "docs/results/predict"
 DATA = Path(__file__).parents[1] / "../shared/data"
@@ -47,7 +51,8 @@ def main() -> None:
     parser.add_argument("steps", nargs="+", choices=[*STEPS, "page"])
     parser.add_argument("--split", type=Path, required=True)
     parser.add_argument("--reader", type=Path, help="By default the shipped one.")
-    parser.add_argument("--other", type=Path, help="For precision: the same run's in fp32.")
+    parser.add_argument("--run", type=Path, help="For precision: what the reader was made of.")
+    parser.add_argument("--left-out", type=Path, help="For unfamiliar: made by left_out.py.")
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--kept", type=Path, default=Path("out/predict"))
     asked = parser.parse_args()
@@ -136,34 +141,47 @@ def _coarse(
 
 
 def precision(reader: Reader, asked: argparse.Namespace) -> dict[str, Any]:
-    """Set two readers of one run side by side: accuracy on centred test images, time, size."""
+    """Set the network of ``--run`` in 32 and in 8 bits side by side on centred test images."""
+    from naturalize.calibrate.reader_onnx import reader_onnx
+    from naturalize.train.export_model import export_model
+
+    if asked.run is None:
+        raise SystemExit("precision needs --run, the run the reader was made of")
     split = RealSplit.load(open_artefact(asked.split, "split"))
-    samples = {sample.id: sample for sample in split.test}
-    truth, classes = [sample.label for sample in split.test], reader.info.classes
+    info = reader.info
+
+    def view(sample: Sample) -> images.Rgb:
+        rgb = read_sample(split.root, sample)
+        return cut_view(rgb, centred_square(rgb.shape, info.scale), info.input_px)
+
+    shown = np.stack([view(sample) for sample in split.test])
+    known = np.stack([view(sample) for sample in split.train[:: len(split.train) // 256]])
+    truth = np.array([info.classes.index(sample.label) for sample in split.test])
+    out = asked.kept / "exported"
+    made = export_model(open_artefact(asked.run), out, form="onnx", card="", if_exists="resume")
     found: dict[str, Any] = {}
-    labels = {}
-    for folder, one in ((asked.reader, reader), (asked.other, classify.load(asked.other))):
-        entries = read_kept(
-            one,
-            list(samples),
-            lambda name: read_sample(split.root, samples[name]),
-            asked.kept / f"precision-{folder.name}" if folder else asked.kept / "test",
-            centred=True,
-        )
-        labels[one.id] = [entry["label"] for entry in entries]
-        matrix = confusion_matrix(truth, labels[one.id], classes)
-        views = np.zeros((64, one.info.input_px, one.info.input_px, 3), np.uint8)
-        home = folder or Path(classify.__file__).with_name("weights")
-        found[str(folder.name if folder else "shipped")] = {
-            "accuracy": round(float(np.trace(matrix) / matrix.sum()), 4),
+    given = []
+    for bits in ("fp32", "int8"):
+        file = asked.kept / f"{bits}.onnx"
+        file.write_bytes(reader_onnx(made.path / "model.onnx", known, precision=bits))
+        network = Network(file)
+        given.append(network.answer(shown).logits.argmax(axis=1))
+        found[bits] = {
+            "accuracy": round(float((given[-1] == truth).mean()), 4),
             "milliseconds_a_view": round(
-                1e3 * _cpu_seconds(partial(one.network.answer, views)) / 64, 2
+                1e3 * _cpu_seconds(partial(network.answer, shown[:64])) / 64, 2
             ),
-            "megabytes": round((home / "reader.onnx").stat().st_size / 2**20, 2),
+            "megabytes": round(file.stat().st_size / 2**20, 2),
         }
-    one, two = labels.values()
-    found["same_class"] = round(float(np.mean([a == b for a, b in zip(one, two, strict=True)])), 4)
-    return found
+    return {**found, "n": len(truth), "same_class": round(float((given[0] == given[1]).mean()), 4)}
+
+
+def unfamiliar(reader: Reader, asked: argparse.Namespace) -> dict[str, Any]:
+    """Judge scores of unfamiliarity by classes that small runs never saw."""
+    if asked.left_out is None:
+        raise SystemExit("unfamiliar needs --left-out, the folder left_out.py wrote")
+    whole = RealSplit.load(open_artefact(asked.split, "split"))
+    return measure_unfamiliar(whole, asked.left_out, asked.kept / "features")
 
 
 def speed(reader: Reader, asked: argparse.Namespace) -> dict[str, Any]:
@@ -221,6 +239,7 @@ STEPS: dict[str, Callable[[Reader, argparse.Namespace], dict[str, Any]]] = {
     "others": others,
     "precision": precision,
     "speed": speed,
+    "unfamiliar": unfamiliar,
 }
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ def two_halves(samples: Sequence[Sample], *, seed: int) -> tuple[Samples, Sample
     """Deal ``samples`` into two halves, each class evenly, groups whole, whatever their order.
 
     Groups are drawn in an order that ``seed`` decides; each goes where its first image's class has
-    fewer images so far.
+    fewer images so far, or, where that is even, to the smaller half.
     """
     groups: defaultdict[str, list[Sample]] = defaultdict(list)
     for sample in sorted(samples, key=lambda one: one.id):
@@ -26,8 +26,8 @@ def two_halves(samples: Sequence[Sample], *, seed: int) -> tuple[Samples, Sample
     counts: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
     for place in order:
         members = groups[names[place]]
-        so_far = counts[members[0].label]
-        half = int(so_far[1] < so_far[0])
+        first, second = counts[members[0].label]
+        half = int((second, len(halves[1])) < (first, len(halves[0])))
         halves[half].extend(members)
         for sample in members:
             counts[sample.label][half] += 1

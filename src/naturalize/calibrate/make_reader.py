@@ -71,8 +71,9 @@ def make_reader(
     """
     split = RealSplit.load(run.input("split"))
     model = load_info(run)
-    if tuple(model.classes) != split.classes:
-        raise InputError(str(run.path), f"classes {split.classes}", model.classes)
+    halves = two_halves(split.val, seed=seed)
+    if not all(halves):
+        raise InputError("validation images", "two independent groups at least", len(split.val))
 
     def write(draft: Draft) -> None:
         looker = Looker(split.root, draft, workers, track)
@@ -86,7 +87,7 @@ def make_reader(
         draft.write(FAMILIARITY, familiar.to_bytes())
         judged = [
             _judged(looker, f"half-{n}", half, scale, model, network)
-            for n, half in enumerate(two_halves(split.val, seed=seed))
+            for n, half in enumerate(halves)
         ]
         info = _info(model, scale, judged, familiar, coverage, about)
         draft.write(INFO, info.model_dump_json(indent=1) + "\n")

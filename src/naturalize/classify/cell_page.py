@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from naturalize.classify.reader_info import ReaderInfo
 from naturalize.classify.reading import CellReading
-from naturalize.classify.review import REASONS
+from naturalize.classify.review import REASONS, UNFAMILIAR
 from naturalize.page.block import Block, Callout, KeyFigure, KeyFigures, Prose
 from naturalize.page.contact_sheet import ContactSheet, Tile
 from naturalize.page.page import Section, render_page
@@ -18,6 +18,7 @@ MOST_TILES = 600
 Rows = Sequence[tuple[str, CellReading]]
 FOOTER = "Made by naturalize predict. Research use only; not a medical device."
 _TILE_PX = 112
+_FOREIGN = 0.2
 
 
 def cell_page(rows: Rows, info: ReaderInfo, *, title: str) -> str:
@@ -26,13 +27,29 @@ def cell_page(rows: Rows, info: ReaderInfo, *, title: str) -> str:
     doubtful = in_order([row for row in rows if row[1].review and row[1].view is not None])
     plain = sorted((row for row in read if not row[1].review), key=lambda row: row[1].label)
     closed = [(name, cell) for name, cell in rows if cell.view is None]
+    glance = (_figures(rows, read, doubtful), *foreign([cell for _, cell in read]))
     sections = [
-        Section("At a glance", (_figures(rows, read, doubtful), *counts_blocks(read))),
+        Section("At a glance", (*glance, *counts_blocks(read))),
         *sheet_sections(doubtful, plain),
         *([_unreadable(closed)] if closed else []),
         Section("How to read this sheet", (Prose(explained(info)),)),
     ]
-    return render_page(title, sections, subtitle="Single blood cells, read", footer=FOOTER)
+    return render_page(
+        title, sections, subtitle="Single blood cells, read. Research use only.", footer=FOOTER
+    )
+
+
+def foreign(cells: Sequence[CellReading]) -> list[Block]:
+    """Return a warning where so many cells are unfamiliar that the slide must be."""
+    strange = sum(UNFAMILIAR in cell.reasons for cell in cells)
+    if strange <= _FOREIGN * len(cells):
+        return []
+    words = (
+        f"{strange:,} of {len(cells):,} cells are unfamiliar. These pictures are probably of "
+        "another scanner, stain or disease than the reader learned from: do not trust its classes, "
+        "probabilities and percentages here."
+    )
+    return [Callout(words, "warning")]
 
 
 def in_order(rows: Rows) -> list[tuple[str, CellReading]]:

@@ -2,8 +2,8 @@
 
 A reader confuses classes, and its validation images are of no patient's mix. So the shares of the
 classes are those under which the labels given are likeliest, the reader confusing classes as it did
-on validation images (maximum likelihood by expectation-maximisation; Vermunt 2010 calls it the
-correction for classification error). Intervals resample both the cells and the validation images.
+on validation images (maximum likelihood by expectation-maximisation). Intervals draw anew both the
+cells and the validation images.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FEWEST = 100
 """Leukocytes that a differential needs."""
 _RESAMPLES = 500
 _ROUNDS = 200
-_PRIOR = 0.5
+_COUNTS_PRIOR, _ROWS_PRIOR, _DIAGONAL_PRIOR = 0.5, 0.05, 0.5
 Floats = NDArray[np.float64]
 
 
@@ -72,10 +72,7 @@ def differential(
     names, sums = _sums([classes[place] for place in white])
     observed, known = seen / seen.sum(), np.asarray(confusion, np.float64)
     value = corrected(observed[None], _rows(known)[None])
-    drawn = corrected(
-        rng.multinomial(int(seen.sum()), observed, size=_RESAMPLES) / seen.sum(),
-        np.stack([_rows(_redrawn(known, rng)) for _ in range(_RESAMPLES)]),
-    )
+    drawn = corrected(_drawn(seen, _COUNTS_PRIOR, rng), _drawn(known, _ROWS_PRIOR, rng))
     erythroblast = [place for place, name in enumerate(classes) if name == NRBC]
 
     def reported(shares: Floats) -> Floats:
@@ -107,19 +104,18 @@ def corrected(observed: Floats, rows: Floats) -> Floats:
 
 def _rows(confusion: Floats) -> Floats:
     """Return each row's shares; what was never seen keeps a little of the diagonal."""
-    counts = confusion + _PRIOR * np.eye(len(confusion))
+    counts = confusion + _DIAGONAL_PRIOR * np.eye(len(confusion))
     return np.asarray(counts / counts.sum(axis=1, keepdims=True))
 
 
-def _redrawn(confusion: Floats, rng: np.random.Generator) -> Floats:
-    """Draw the validation images of each class anew."""
-    totals = confusion.sum(axis=1).astype(int)
-    return np.stack(
-        [
-            rng.multinomial(total, row / total) if total else row
-            for total, row in zip(totals, confusion, strict=True)
-        ]
-    ).astype(np.float64)
+def _drawn(counts: Floats, prior: float, rng: np.random.Generator) -> Floats:
+    """Draw shares along the last axis of ``counts`` that would explain them, (resamples, ...).
+
+    The Bayesian bootstrap (Rubin 1981) with a little of every class (Jeffreys 1946 has 0.5): that a
+    class is not among ten cells does not prove that there are none.
+    """
+    shares = rng.standard_gamma(np.broadcast_to(counts + prior, (_RESAMPLES, *counts.shape)))
+    return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
 
 
 def _sums(names: Sequence[str]) -> tuple[list[str], Floats]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from naturalize.classify.cell_page import FOOTER, explained, in_order, sheet_sections
+from naturalize.classify.cell_page import FOOTER, explained, foreign, in_order, sheet_sections
 from naturalize.classify.differential import FEWEST, Differential
 from naturalize.classify.reader_info import ReaderInfo
 from naturalize.classify.reading import CellReading, FieldReading
@@ -77,7 +77,9 @@ def field_page(
         *([_unread_section(unread)] if unread else []),
         Section("How to read this page", (Prose(f"{_COUNTED}\n\n{explained(info)}"),)),
     ]
-    return render_page(title, sections, subtitle="Fields of view, read", footer=FOOTER)
+    return render_page(
+        title, sections, subtitle="Fields of view, read. Research use only.", footer=FOOTER
+    )
 
 
 _COUNTED = (
@@ -114,7 +116,8 @@ def _pooled_blocks(
         KeyFigure("platelets", f"{sum(field.platelets for field in fields):,}"),
         KeyFigure("to be looked at", f"{doubtful:,}"),
     )
-    blocks: list[Block] = [KeyFigures(figures)]
+    cells = [cell for field in fields for cell in field.cells]
+    blocks: list[Block] = [KeyFigures(figures), *foreign(cells)]
     if pooled.few:
         words = (
             f"{pooled.leukocytes:,} leukocytes are too few for a differential, which needs at "

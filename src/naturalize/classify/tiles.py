@@ -18,6 +18,7 @@ TILE_PX = 1200
 OVERLAP = 3.0
 """Of neighbouring tiles, in red cells: more than any cell is wide."""
 _GUESSED_DIAMETER_PX = 60.0
+_LEAST_FREE = 0.5
 
 
 def field_masks(rgb: Rgb, segmenter: Smear) -> list[Mask]:
@@ -32,11 +33,7 @@ def field_masks(rgb: Rgb, segmenter: Smear) -> list[Mask]:
     diameter = diameter_of(masks)
     if shrink < 1 and (diameter is None or diameter * shrink < SHARP_DIAMETER_PX):
         overlap = round(OVERLAP * (diameter or _GUESSED_DIAMETER_PX))
-        masks = [
-            mask
-            for inner, tile in tiles(rgb.shape[0], rgb.shape[1], overlap)
-            for mask in _tile_masks(rgb, inner, tile, segmenter)
-        ]
+        masks = list(_tiled(rgb, overlap, segmenter))
     return sorted(masks, key=lambda mask: mask.kind != "WBC")
 
 
@@ -55,6 +52,18 @@ def tiles(height_px: int, width_px: int, overlap_px: int) -> Iterator[tuple[Box,
 
 def _steps(side_px: int) -> int:
     return max(1, round(side_px / (0.7 * TILE_PX)))
+
+
+def _tiled(rgb: Rgb, overlap_px: int, segmenter: Smear) -> Iterator[Mask]:
+    """Yield the masks of all tiles; a pixel that two of them claim belongs to the first."""
+    taken = np.zeros(rgb.shape[:2], dtype=np.bool_)
+    for inner, tile in tiles(rgb.shape[0], rgb.shape[1], overlap_px):
+        for mask in _tile_masks(rgb, inner, tile, segmenter):
+            free = mask.pixels & ~taken[mask.box.slices]
+            if np.count_nonzero(free) > _LEAST_FREE * mask.area_px:
+                taken[mask.box.slices] |= mask.pixels
+                nucleus = None if mask.nucleus is None else mask.nucleus & free
+                yield replace(mask, pixels=free, nucleus=nucleus)
 
 
 def _tile_masks(rgb: Rgb, inner: Box, tile: Box, segmenter: Smear) -> Iterator[Mask]:

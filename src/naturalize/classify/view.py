@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import floor
+
 import cv2
 import numpy as np
 
@@ -17,7 +19,7 @@ def square_at(row: float, column: float, side_px: int) -> Box:
     >>> square_at(10, 20, 8)
     Box(top=6, left=16, height=8, width=8)
     """
-    return Box(round(row - side_px / 2), round(column - side_px / 2), side_px, side_px)
+    return Box(floor(row - side_px / 2), floor(column - side_px / 2), side_px, side_px)
 
 
 def centred_square(shape: tuple[int, ...], scale: Scale) -> Box:
