@@ -11,7 +11,7 @@ from naturalize.classify.review import REASONS, UNFAMILIAR
 from naturalize.page.block import Block, Callout, KeyFigure, KeyFigures, Prose
 from naturalize.page.contact_sheet import ContactSheet, Tile
 from naturalize.page.page import Section, render_page
-from naturalize.page.table import Table
+from naturalize.page.table import Cell, Table
 
 MOST_TILES = 600
 """Of a sheet; what is left out stands in the CSV."""
@@ -80,7 +80,9 @@ def counts_blocks(read: Rows) -> list[Block]:
     """Return a table of how many cells were read as each class, and how many need a person."""
     classes = Counter(cell.label for _, cell in read)
     looked = Counter(cell.label for _, cell in read if cell.review)
-    rows = [[name, count, looked[name]] for name, count in sorted(classes.items())]
+    rows: list[list[Cell]] = [
+        [name, count, looked[name]] for name, count in sorted(classes.items())
+    ]
     if not rows:
         return []
     return [Table(["read as", "cells", "to be looked at"], rows, numeric=(1, 2))]

@@ -17,24 +17,38 @@ SHARP_DIAMETER_PX = 30
 TILE_PX = 1200
 OVERLAP = 3.0
 """Of neighbouring tiles, in red cells: more than any cell is wide."""
-_GUESSED_DIAMETER_PX = 60.0
 _LEAST_FREE = 0.5
 
 
 def field_masks(rgb: Rgb, segmenter: Smear) -> list[Mask]:
     """Return the masks of all cells, disjoint, nucleated cells first.
 
-    A picture of more than ``segmenter.max_pixels`` is looked at reduced; if that makes its red
-    cells too small, or shows none, it is cut into tiles that overlap by more than a cell. A cell
-    belongs to the tile whose inner part holds its centre.
+    A picture of more than ``segmenter.max_pixels`` is looked at reduced where its red cells stay
+    wide enough, or where it shows none; else it is cut into tiles that overlap by more than a cell.
+    A cell belongs to the tile whose inner part holds its centre.
     """
-    masks = segmenter.segment(rgb)
-    shrink = min(1.0, (segmenter.max_pixels / (rgb.shape[0] * rgb.shape[1])) ** 0.5)
-    diameter = diameter_of(masks)
-    if shrink < 1 and (diameter is None or diameter * shrink < SHARP_DIAMETER_PX):
-        overlap = round(OVERLAP * (diameter or _GUESSED_DIAMETER_PX))
-        masks = list(_tiled(rgb, overlap, segmenter))
+    shrink = (segmenter.max_pixels / (rgb.shape[0] * rgb.shape[1])) ** 0.5
+    diameter = None if shrink >= 1 else _probed_diameter(rgb, segmenter)
+    if diameter is None or diameter * shrink >= SHARP_DIAMETER_PX:
+        masks = segmenter.segment(rgb)
+    else:
+        masks = list(_tiled(rgb, round(OVERLAP * diameter), segmenter))
     return sorted(masks, key=lambda mask: mask.kind != "WBC")
+
+
+def _probed_diameter(rgb: Rgb, segmenter: Smear) -> float | None:
+    """Return how wide red cells are in the tile nearest to the middle that shows any."""
+    height, width = rgb.shape[:2]
+
+    def off_centre(tile: Box) -> float:
+        row, column = tile.top + tile.height / 2, tile.left + tile.width / 2
+        return abs(row - height / 2) + abs(column - width / 2)
+
+    for tile in sorted((tile for _, tile in tiles(height, width, 0)), key=off_centre):
+        found = diameter_of(segmenter.segment(np.ascontiguousarray(rgb[tile.slices])))
+        if found is not None:
+            return found
+    return None
 
 
 def tiles(height_px: int, width_px: int, overlap_px: int) -> Iterator[tuple[Box, Box]]:

@@ -19,6 +19,7 @@ PACKAGES = (
     "opencv-python-headless",
     "pillow",
     "scipy",
+    "onnxruntime",
     "torch",
     "torchvision",
     "timm",

@@ -93,11 +93,11 @@ def _refuse_single(source: Path, outcome: Outcome) -> None:
     """Where the one picture asked for cannot be read, that is a mistake, not a finding."""
     from naturalize.classify.read_pictures import UNREADABLE
 
-    cell = outcome.rows[0][1] if len(outcome.rows) == 1 else None
-    if source.is_file() and cell is not None and cell.reasons[:1] != ():
-        reason = cell.reasons[0]
-        if reason.startswith(UNREADABLE):
-            raise InputError(str(source), "a picture", reason.removeprefix(f"{UNREADABLE}: "))
+    reasons = [reason for _, cell in outcome.rows for reason in cell.reasons]
+    if source.is_file() and len(outcome.rows) == 1 and reasons:
+        _, unreadable, why = reasons[0].partition(f"{UNREADABLE}: ")
+        if unreadable:
+            raise InputError(str(source), "a picture", why)
 
 
 def _show(outcome: Outcome, out: Path | None) -> None:
