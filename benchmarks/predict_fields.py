@@ -82,7 +82,7 @@ def _measured(
     exact = [[int(i == j) for j in range(len(info.classes))] for i in range(len(info.classes))]
     truth = differential(mix, info.classes, exact, rng=child(0, "truth"))
     inside = {
-        label: bool(one.low <= truth.counted[label] <= one.high)
+        label: bool(round(one.low, 1) <= truth.counted[label] <= one.high)
         for label, one in found.percent.items()
     }
     errors = {
