@@ -40,7 +40,7 @@ lint: $(READY)  ## Run ruff and mypy alone
 gallery: $(READY)  ## Put phantoms beside real cells where DATA=FOLDER is at hand
 	@$(BIN)/python benchmarks/gallery.py $(if $(DATA),--data "$(DATA)") -o out/gallery.png
 
-out/model/run: $(READY)
+out/model/run: | $(READY)
 	@test -n "$(DATA)" || { echo "make model DATA=PBC_dataset_normal_DIB, or RUN=FOLDER"; exit 2; }
 	$(BIN)/naturalize import "$(DATA)" --out out/model/dataset --resume
 	$(BIN)/naturalize curate out/model/dataset --out out/model/curated --resume

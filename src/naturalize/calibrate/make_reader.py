@@ -22,7 +22,7 @@ from naturalize.classify.familiarity import FAMILIARITY, Familiarity, fit_famili
 from naturalize.classify.network import NETWORK, Answer, Network, Views
 from naturalize.classify.odds import margins, odds
 from naturalize.classify.reader_info import INFO, Limits, ReaderInfo, Scale
-from naturalize.curate.focus import sharpness
+from naturalize.curate.focus import MIN_Z, sharpness
 from naturalize.datasets.sample import Sample
 from naturalize.errors import InputError
 from naturalize.progress import Track, quiet
@@ -37,7 +37,7 @@ MEASURED, LEARNED = 40, 150
 """Train images a class whose sizes are measured, and whose features are kept to compare with."""
 LOW_MARGIN, UNFAMILIAR = 0.05, 0.02
 """Shares of validation cells that are sent to a person for a low margin, or as unfamiliar."""
-_BLUR_Z, _LEAST_SPREAD = 4.5, 0.1
+_LEAST_SPREAD = 0.1
 _NORMAL = 1.4826
 
 
@@ -168,7 +168,7 @@ def _limits(first: Judged, above: NDArray[np.float64], familiar: Familiarity) ->
     return Limits(
         least_margin=float(np.quantile(above, LOW_MARGIN)),
         most_unfamiliar=float(np.quantile(far, 1 - UNFAMILIAR)),
-        least_sharpness=usual - _BLUR_Z * spread,
+        least_sharpness=usual + MIN_Z * spread,
     )
 
 

@@ -23,7 +23,7 @@ NRBC = "ERB"
 FEWEST = 100
 """Leukocytes that a differential needs."""
 _RESAMPLES = 500
-_ROUNDS = 200
+_ROUNDS = 100
 _COUNTS_PRIOR, _ROWS_PRIOR, _DIAGONAL_PRIOR = 0.5, 0.05, 0.5
 Floats = NDArray[np.float64]
 

@@ -126,7 +126,8 @@ def _show_differential(found: dict[str, object]) -> None:
     for name, (value, low, high) in percent.items():
         table.add_row(name, f"{counted[name]}", f"{value}", f"{low} to {high}")
     console.print(table)
+    leukocytes, nrbc = found["leukocytes"], found["nrbc_per_100"]
+    if isinstance(nrbc, list):
+        typer.echo(f"NRBC per 100 leukocytes: {nrbc[0]} ({nrbc[1]} to {nrbc[2]})")
     if found["too_few"]:
-        typer.echo(
-            f"warning: {found['leukocytes']} leukocytes are too few for a differential", err=True
-        )
+        typer.echo(f"warning: {leukocytes} leukocytes are too few for a differential", err=True)
