@@ -81,10 +81,6 @@ def _measured(
     found = differential(read, info.classes, info.confusion, rng=child(0, "pooled"))
     exact = [[int(i == j) for j in range(len(info.classes))] for i in range(len(info.classes))]
     truth = differential(mix, info.classes, exact, rng=child(0, "truth"))
-    inside = {
-        label: bool(round(one.low, 1) <= truth.counted[label] <= one.high)
-        for label, one in found.percent.items()
-    }
     errors = {
         "as counted": [abs(found.counted[k] - truth.counted[k]) for k in found.percent],
         "corrected": [abs(one.value - truth.counted[k]) for k, one in found.percent.items()],
@@ -95,6 +91,5 @@ def _measured(
         "read": differential_entry(found),
         "true_percent": {k: round(v, 1) for k, v in truth.counted.items()},
         "true_nrbc_per_100": round(100 * mix.get("ERB", 0) / truth.leukocytes, 1),
-        "truth_in_interval": inside,
         "mean_error_points": {k: round(float(np.mean(v)), 2) for k, v in errors.items()},
     }
