@@ -82,13 +82,15 @@ def _fields(found: Mapping[str, Any]) -> list[str]:
     ]
     for name, mix in ((k, v) for k, v in found.items() if k != "reader"):
         read, true = mix["read"], mix["true_percent"]
-        percent = read["percent_corrected"]
+        percent, nrbc = read["percent_corrected"], read["nrbc_per_100"]
+        errors = mix["mean_error_points"]
         inside = [low <= true[label] <= high for label, (_, low, high) in percent.items()]
         shown = sum(mix["cells_shown"].values()) - mix["cells_shown"].get("PLT", 0)
         lines += [
             f"**{name}**: {mix['nucleated_cells_found']} nucleated cells found, {shown} centred in "
-            f"its images. NRBC per 100: {read['nrbc_per_100']}, truly {mix['true_nrbc_per_100']}. "
-            f"Mean error in points: {mix['mean_error_points']}. Truth inside its interval: "
+            f"its images. NRBC per 100: {nrbc[0]} ({nrbc[1]} to {nrbc[2]}), truly "
+            f"{mix['true_nrbc_per_100']}. Mean error: {errors['as counted']} points as counted, "
+            f"{errors['corrected']} corrected. Truth inside its interval: "
             f"{sum(inside)} of {len(inside)}.",
             "",
             "| | true % | as counted | corrected | 95% interval |",

@@ -42,7 +42,7 @@ def _probed_diameter(rgb: Rgb, segmenter: Smear) -> float | None:
 
     def off_centre(tile: Box) -> float:
         row, column = tile.top + tile.height / 2, tile.left + tile.width / 2
-        return abs(row - height / 2) + abs(column - width / 2)
+        return float(abs(row - height / 2) + abs(column - width / 2))
 
     for tile in sorted((tile for _, tile in tiles(height, width, 0)), key=off_centre):
         found = diameter_of(segmenter.segment(np.ascontiguousarray(rgb[tile.slices])))
