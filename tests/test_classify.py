@@ -126,7 +126,7 @@ def test_a_zip_is_read_as_the_folder_is(tmp_path: Path) -> None:
 def test_mistakes_are_told_and_nothing_is_written(tmp_path: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("no picture")
-    with pytest.raises(InputError, match="a picture"):
+    with pytest.raises(InputError, match="an image file"):
         predict(text, "-o", tmp_path / "out.csv")
     with pytest.raises(InputError, match="nothing there"):
         predict(tmp_path / "absent")

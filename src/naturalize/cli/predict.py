@@ -60,7 +60,7 @@ def predict(
         refuse_outputs(out, field=field, overwrite=overwrite)
     sources = picture_sources(source)
     outcome = _outcome(sources, field, centred, reader, workers, source.name)
-    _refuse_single(source, outcome)
+    _refuse_single(source, sources, outcome)
     if out is not None:
         outcome.write(out)
     if as_json:
@@ -89,15 +89,14 @@ def _outcome(
     return cells_outcome(rows, opened, title=title)
 
 
-def _refuse_single(source: Path, outcome: Outcome) -> None:
+def _refuse_single(source: Path, sources: list[PictureSource], outcome: Outcome) -> None:
     """Where the one picture asked for cannot be read, that is a mistake, not a finding."""
     from naturalize.classify.read_pictures import UNREADABLE
 
-    reasons = [reason for _, cell in outcome.rows for reason in cell.reasons]
-    if source.is_file() and len(outcome.rows) == 1 and reasons:
-        _, unreadable, why = reasons[0].partition(f"{UNREADABLE}: ")
-        if unreadable:
-            raise InputError(str(source), "a picture", why)
+    if source.is_file() and len(sources) == 1:
+        reasons = [reason for _, cell in outcome.rows for reason in cell.reasons]
+        if reasons and reasons[0].startswith(UNREADABLE):
+            sources[0].read()
 
 
 def _show(outcome: Outcome, out: Path | None) -> None:
