@@ -34,7 +34,10 @@ def measure_unfamiliar(whole: RealSplit, folder: Path, kept: Path) -> dict[str, 
     flagged: dict[str, dict[str, float]] = {}
     known: dict[str, list[float]] = {}
     left_out = []
-    for run in sorted(folder.glob("run-*")):
+    runs = sorted(folder.glob("run-*"))
+    if not runs:
+        raise SystemExit(f"{folder} holds no finished run of left_out.py")
+    for run in runs:
         label = run.name.removeprefix("run-")
         left_out.append(label)
         for score, shares in _judged(whole, run, label, kept).items():
@@ -46,8 +49,8 @@ def measure_unfamiliar(whole: RealSplit, folder: Path, kept: Path) -> dict[str, 
     how = (
         "Small runs that never saw one class (`benchmarks/left_out.py`: at most 200 train images a "
         "class, 3,008 images shown at 128 px): the share of its cells that is flagged as "
-        "unfamiliar, where 2% of validation cells of known classes are. The score was picked by "
-        "the validation images. A longer training may do better or worse."
+        "unfamiliar, where 2% of validation cells of known classes are. A longer training may do "
+        "better or worse."
     )
     columns = [f"{label}, {side}" for label in left_out for side in ("validation", "test")]
     return {"how": how, "left_out": columns, "flagged": flagged}
