@@ -8,9 +8,12 @@ OUT ?= out/demo$(if $(DATA),-real)
 CAP ?= $(if $(DATA),250,150)
 BUDGET ?= 0
 ARGS ?=
+RUN ?= out/model/run
+ARM ?= flips+crops+stain
+WEIGHTS := src/naturalize/classify/weights
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint gallery clean
+.PHONY: help demo test lint gallery model clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -36,6 +39,20 @@ lint: $(READY)  ## Run ruff and mypy alone
 
 gallery: $(READY)  ## Put phantoms beside real cells where DATA=FOLDER is at hand
 	@$(BIN)/python benchmarks/gallery.py $(if $(DATA),--data "$(DATA)") -o out/gallery.png
+
+out/model/run: | $(READY)
+	@test -n "$(DATA)" || { echo "make model DATA=PBC_dataset_normal_DIB, or RUN=FOLDER"; exit 2; }
+	$(BIN)/naturalize import "$(DATA)" --out out/model/dataset --resume
+	$(BIN)/naturalize curate out/model/dataset --out out/model/curated --resume
+	$(BIN)/naturalize split out/model/curated --from docs/results/split/pbc.csv \
+		--out out/model/split --resume
+	$(BIN)/naturalize train out/model/split --arm $(ARM) --budget 150000 --ema 0.998 \
+		--out out/model/run --resume $(ARGS)
+
+model: $(READY) $(RUN)  ## Train the shipped reader anew from DATA=FOLDER, or make it of RUN=FOLDER
+	$(BIN)/naturalize reader $(RUN) --out out/model/reader --overwrite
+	mkdir -p $(WEIGHTS)
+	cp $(addprefix out/model/reader/,reader.onnx reader.json familiarity.npz README.md) $(WEIGHTS)
 
 clean:  ## Remove the environment and everything the commands wrote
 	rm -rf $(VENV) out

@@ -25,9 +25,9 @@ LAYERS = (
     {"cutouts"},
     {"compose"},
     {"train", "evaluate"},
-    {"audit", "explain", "teach"},
+    {"audit", "explain", "teach", "classify"},
     {"report"},
-    {"study"},
+    {"study", "calibrate"},
     {"cli"},
     {"__main__"},
 )
@@ -50,6 +50,7 @@ HEAVY = {
     "safetensors": ("train/", "segment/sam_model.py"),
     "transformers": ("segment/sam_model.py",),
     "huggingface_hub": (),
+    "onnxruntime": (),
 }
 # Nobody may import these at the top: they need what may not be installed.
 LAZY = {"naturalize.segment.sam_model"}

@@ -52,6 +52,8 @@ def test_help_and_compose_work_without_torch(bin_: Path, tmp_path: Path) -> None
     assert len(list((tmp_path / "composites" / "images").rglob("*.jpg"))) == 11
     replayed = run(naturalize, "compose", tmp_path / "composites", "--replay")
     assert "all 11 composites" in replayed
+    run(naturalize, "predict", tmp_path / "composites" / "images", "-o", tmp_path / "cells.csv")
+    assert (tmp_path / "cells.csv").read_text().count("\n") == 12
 
 
 def test_training_says_what_is_missing(bin_: Path, tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from naturalize.cli import (
     import_,
     pack,
     phantom,
+    predict,
+    reader,
     split,
     steps,
     study,
@@ -56,6 +58,8 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("explain")(explain.explain)
 app.command("study")(study.study)
+app.command("reader")(reader.reader)
+app.command("predict")(predict.predict)
 app.command("doctor")(doctor.doctor)
 
 

@@ -20,6 +20,7 @@ PACKAGES = (
     "onnxruntime",
     "pillow",
     "scipy",
+    "onnxruntime",
     "torch",
     "torchvision",
     "timm",

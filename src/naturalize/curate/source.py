@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
-from scipy.stats import chi2_contingency
 
 from naturalize.artefact import Artefact
 from naturalize.curate.finding import TABLE, Finding
@@ -128,6 +127,8 @@ def _linked(backgrounds: NDArray[np.float64], chroma: Sequence[str]) -> NDArray[
 
 def _uneven(labels: NDArray[np.str_], inside: NDArray[np.bool_]) -> bool:
     """Whether the share of a source differs between classes by more than chance."""
+    from scipy.stats import chi2_contingency  # takes longer than all else a reader loads
+
     classes = np.unique(labels)
     if len(classes) < 2 or inside.all():
         return False
