@@ -59,7 +59,7 @@ def section(found: Shortcuts, model: Model) -> Iterator[str]:
             str(seen.n),
             said(seen.scores.accuracy),
             seen.change.accuracy.said(signed=True),
-            said(seen.scores.macro_f1),
+            said(seen.macro_f1) if seen.macro_f1 else "–",
         ]
         for seen in model.seen
     ]

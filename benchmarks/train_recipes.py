@@ -32,7 +32,7 @@ RECIPES = {
     "plain": f"--arm flips --px 160 --crop 256 --budget {3 * EPOCH} --validations 3",
     "longer": f"--arm flips+crops+light --px 160 --crop 222 --ema .998 --views 4 "
     f"--budget {11 * EPOCH + 17} --validations 11",
-    "best": f"--arm flips+crops+light+growing+maturation --px 192 --crop 222 --ema .998 --views 8 "
+    "larger": f"--arm flips+crops+light+growing+maturation --px 192 --crop 222 --ema .998 --views 8 "
     f"--budget {11 * EPOCH + 17} --validations 11",
 }
 

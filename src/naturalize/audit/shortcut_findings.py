@@ -30,6 +30,12 @@ class Seen(BaseModel):
     follows: Interval | None = None
     follows_whole: Interval | None = None
 
+    @property
+    def macro_f1(self) -> Interval | None:
+        """The mean F1 of all classes; None where one has no image that could be shown so."""
+        whole = all(one.support for one in self.scores.per_class)
+        return self.scores.macro_f1 if whole else None
+
 
 class Model(BaseModel):
     """One way to train, by its runs, which differ in their seed only.

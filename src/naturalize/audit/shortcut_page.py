@@ -16,7 +16,7 @@ from naturalize.page.page import Section, render_page
 from naturalize.page.table import Cell, Table
 
 _EXAMPLES = 4
-_TILE_PX = 118
+_TILE_PX = 100
 _TITLES = {view.name: view.title for view in VIEWS}
 _WHY = (
     "A network is paid for right answers, not for looking at the cell. If one class was mostly "
@@ -97,7 +97,7 @@ def _table(model: Model) -> Table:
             seen.n,
             seen.scores.accuracy.said(),
             seen.change.accuracy.said(signed=True),
-            seen.scores.macro_f1.said(),
+            seen.macro_f1.said() if seen.macro_f1 else "–",
         ]
         for seen in model.seen
     ]
