@@ -50,7 +50,7 @@ def _thinned(name: str, given: dict[str, object]) -> nn.Module:
 def examples(pool: torch.Tensor, batches: Batches) -> ImageExamples:
     targets = smoothed_targets(3, 0.1)
     preparation = Preparation(
-        find_arm("flips"), 32, HALF, HALF, targets, batches.batch_size, seed=0
+        find_arm("flips"), 32, HALF, HALF, targets, batches.batch_size, steps=9, seed=0
     )
     return ImageExamples(PoolFeed(pool, batches), preparation)
 
