@@ -122,11 +122,12 @@ def page(
         f"{sides['val']:,}, test {sides['test']:,} real, untouched images.",
         f"- Intervals: 95%, bootstrap over {reports[0].n_groups:,} groups and seeds.",
         "",
-        "| recipe | `naturalize train SPLIT ...` | seeds | minutes a run |",
+        "| recipe | `naturalize train SPLIT ...` | seeds | minutes (threads), other work beside |",
         "|---|---|---|---|",
     ]
     for name, by_seed in found.items():
-        minutes = ", ".join(f"{run.summary['seconds'] / 60:.0f}" for run in by_seed.values())
+        told = [run.summary for run in by_seed.values()]
+        minutes = ", ".join(f"{one['seconds'] / 60:.0f} ({one['threads']})" for one in told)
         seeds = ", ".join(map(str, by_seed))
         lines.append(f"| {name} | `{RECIPES[name]} {COMMON}` | {seeds} | {minutes} |")
     for report in reports:
