@@ -194,6 +194,15 @@ def test_percentages_are_those_that_explain_the_labels_best() -> None:
     assert sum(found.counted.values()) == pytest.approx(100)
 
 
+def test_intervals_hold_their_values_however_few_the_cells() -> None:
+    classes = ("LY", "MO", "SNE", "BNE", "MY", "MMY", "PMY", "ERB")
+    known = (50 * np.eye(len(classes), dtype=int)).tolist()
+    found = differential({"MO": 2}, classes, known, rng=child(0, "two cells"))
+    assert found.counted["MO"] == 100
+    for interval in found.percent.values():
+        assert interval.low <= interval.value <= interval.high
+
+
 def test_few_or_no_leukocytes_are_said_to_be_too_few() -> None:
     rng = child(0, "few")
     known = [[50, 0], [0, 50]]

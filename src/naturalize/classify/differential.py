@@ -81,7 +81,7 @@ def differential(
         figures = np.concatenate([shares[:, white] @ sums, nucleated], axis=1)
         return np.asarray(100 * figures / whole)
 
-    found = intervals(reported(value)[0], reported(drawn), level=0.95)
+    found = [_holding(one) for one in intervals(reported(value)[0], reported(drawn), level=0.95)]
     raw = 100 * (seen[white] @ sums) / leukocytes
     counted = dict(zip(names, raw.tolist(), strict=True))
     return Differential(leukocytes, counted, dict(zip(names, found, strict=False)), found[-1])
@@ -116,6 +116,11 @@ def _drawn(counts: Floats, prior: float, rng: np.random.Generator) -> Floats:
     """
     shares = rng.standard_gamma(np.broadcast_to(counts + prior, (_RESAMPLES, *counts.shape)))
     return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
+
+
+def _holding(one: Interval) -> Interval:
+    """Widen an interval to its own value, which lies outside where a few cells meet the prior."""
+    return Interval(one.value, min(one.low, one.value), max(one.high, one.value))
 
 
 def _sums(names: Sequence[str]) -> tuple[list[str], Floats]:
