@@ -14,10 +14,11 @@ from naturalize.classify.cell_table import cell_entry
 from naturalize.classify.reader import Reader
 from naturalize.classify.review import REASONS
 from naturalize.evaluate.bootstrap import bootstrap_scores, intervals
+from naturalize.evaluate.calibration import expected_calibration_error
 from naturalize.images import Rgb
 from naturalize.seeds import child
 
-CHUNK, BINS, RESAMPLES, SENT = 32, 15, 2000, 0.1
+CHUNK, RESAMPLES, SENT = 32, 2000, 0.1
 Entry = Mapping[str, Any]
 
 
@@ -109,9 +110,7 @@ def mean_interval(values: NDArray[np.bool_], groups: NDArray[np.intp]) -> str:
 def calibration_error(
     shares: NDArray[np.float64], truth: Sequence[str], classes: Sequence[str]
 ) -> float:
-    """Return the expected calibration error of the most probable class, in 15 equal bins."""
-    top, best = shares.max(axis=1), shares.argmax(axis=1)
-    right = np.array([classes[place] == label for place, label in zip(best, truth, strict=True)])
-    which = np.minimum((top * BINS).astype(int), BINS - 1)
-    gaps = [abs(top[which == n].sum() - right[which == n].sum()) for n in range(BINS)]
-    return float(sum(gaps) / len(top))
+    """Return the expected calibration error of the most probable class."""
+    right = np.array([classes[n] == t for n, t in zip(shares.argmax(axis=1), truth, strict=True)])
+    error = expected_calibration_error(shares.max(axis=1), right, np.ones((1, len(truth))))
+    return float(error[0])

@@ -31,8 +31,8 @@ def page(folder: Path) -> str:
     lines = [
         "# The reader",
         "",
-        "Made by `python benchmarks/predict.py cells fields others precision speed page`; `kept` "
-        "there. 95% intervals resample independent groups of images.",
+        "Made by `python benchmarks/predict.py cells fields others precision speed page "
+        "--split SPLIT --run RUN`. 95% intervals resample independent groups of images.",
         "",
         f"- Reader `{told['id']}`: {told['model']}, arm `{told['arm']}`, run `{told['run']}`, "
         f"split `{told['split']}` ([frozen](../split/pbc.csv)).",
