@@ -9,7 +9,7 @@ CAP ?= $(if $(DATA),250,150)
 BUDGET ?= 0
 ARGS ?=
 RUN ?= out/model/run
-ARM ?= flips+crops+stain
+ARM ?= flips+crops+light+growing+maturation
 WEIGHTS := src/naturalize/classify/weights
 
 .DEFAULT_GOAL := help
@@ -46,7 +46,8 @@ out/model/run: | $(READY)
 	$(BIN)/naturalize curate out/model/dataset --out out/model/curated --resume
 	$(BIN)/naturalize split out/model/curated --from docs/results/split/pbc.csv \
 		--out out/model/split --resume
-	$(BIN)/naturalize train out/model/split --arm $(ARM) --budget 150000 --ema 0.998 \
+	$(BIN)/naturalize train out/model/split --arm $(ARM) --px 192 --crop 222 --views 8 \
+		--ema 0.998 --budget 91900 --validations 11 --precision bf16 \
 		--out out/model/run --resume $(ARGS)
 
 model: $(READY) $(RUN)  ## Train the shipped reader anew from DATA=FOLDER, or make it of RUN=FOLDER
