@@ -59,6 +59,7 @@ class Way:
     channels_last: bool = False
     allocator: bool = False
     bf16: bool = False
+    frozen: int = 0
 
 
 WAYS = {
@@ -67,6 +68,9 @@ WAYS = {
     "ours": Way(ours=True, channels_last=True),
     "ours, allocator": Way(ours=True, channels_last=True, allocator=True),
     "ours, allocator, bf16": Way(ours=True, channels_last=True, allocator=True, bf16=True),
+    "ours, allocator, bf16, 4 of 8 stages frozen": Way(
+        ours=True, channels_last=True, allocator=True, bf16=True, frozen=4
+    ),
 }
 
 
@@ -201,7 +205,7 @@ def plain(model: nn.Module, lessons: list[tuple[Tensor, Tensor]], way: Way) -> C
 
 def ours(model: nn.Module, lessons: list[tuple[Tensor, Tensor]], way: Way) -> Callable[[], None]:
     """Return our loop, with its schedule, checkpoint and everything else it does."""
-    settings = FitSettings("finetune", len(lessons), 1e-3)
+    settings = FitSettings("finetune", len(lessons), 1e-3, frozen=way.frozen)
     accelerator = start_accelerator("cpu", "bf16" if way.bf16 else "fp32")
 
     def run() -> None:

@@ -180,6 +180,7 @@ class TestRuns:
             ({"spatial": "no"}, "cbam or paper"),
             ({"weights": "random"}, "none beside --from"),
             ({"layer_decay": 0.5}, "1 for cbam"),
+            ({"frozen": 1}, "0 for cbam"),
         ],
     )
     def test_mistakes_name_the_argument(

@@ -132,6 +132,9 @@ class TestWhichWeightsCount:
         [
             ({"layer_decay": 0.0}, "layer_decay"),
             ({"layer_decay": 0.5, "mode": "transfer"}, "head alone"),
+            ({"frozen": -1}, "frozen"),
+            ({"frozen": 6}, "0 to 5 stages"),
+            ({"frozen": 1, "mode": "transfer"}, "head alone"),
             ({"ema": 1.0}, "ema"),
             ({"keep": "worst"}, "last or best"),
             ({"keep": "best", "validations": 0}, "no validations"),
@@ -172,6 +175,35 @@ class TestLayers:
         assert scales[0] < 0.1
         assert scales[-1] == 1
         assert len(set(scales)) > 3
+
+    @pytest.mark.parametrize(
+        ("name", "lowest"),
+        [
+            ("custom-cnn", ("features.0.", "features.3.")),
+            ("efficientnet-lite0", ("conv_stem.", "bn1.", "blocks.0.")),
+            ("vit-b16", ("cls_token", "pos_embed", "patch_embed.", "blocks.0.")),
+        ],
+    )
+    def test_two_frozen_stages_stay_and_all_others_learn(
+        self, name: str, lowest: tuple[str, ...], tmp_path: Path
+    ) -> None:
+        model = backbones.build(name, n_classes=3, input_px=32, weights="random")
+        before = ema.copied(model)
+        pool = torch.randint(0, 256, (6, 3, 32, 32), dtype=torch.uint8)
+        batches = Batches(np.arange(6) % 3, np.array([], np.int64), 0.0, batch_size=3, seed=0)
+        preparation = Preparation(
+            find_arm("none"), 32, HALF, HALF, smoothed_targets(3, 0.1), 3, steps=3, seed=0
+        )
+        fit(
+            model,
+            ImageExamples(PoolFeed(pool, batches), preparation),
+            FitSettings("finetune", 3, 1e-3, frozen=2),
+            accelerator=start_accelerator("cpu"),
+            checkpoint=tmp_path / "checkpoint",
+        )
+        after = model.state_dict()
+        same = {name for name in before if torch.equal(before[name], after[name])}
+        assert same == {name for name in before if name.startswith(lowest)}
 
     def test_every_parameter_is_in_one_group_and_vectors_do_not_decay(self) -> None:
         model = CustomCNN(n_classes=3, input_px=32)

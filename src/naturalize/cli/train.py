@@ -85,6 +85,9 @@ def train(
     layer_decay: Annotated[
         float, typer.Option(help="Below 1, each layer learns so much slower than the one above.")
     ] = 1.0,
+    frozen: Annotated[
+        int, typer.Option(help="Lowest stages that stay as they came; the stem is the first.")
+    ] = 0,
     ema: Annotated[
         float, typer.Option(help="Decay of a running mean of the weights, say .998; 0 for none.")
     ] = 0.0,
@@ -152,6 +155,7 @@ def train(
         batch_size=batch,
         learning_rate=learning_rate,
         layer_decay=layer_decay,
+        frozen=frozen,
         ema=ema,
         keep=keep,
         validations=validations,

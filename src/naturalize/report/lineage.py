@@ -14,6 +14,7 @@ SETTINGS: dict[str, object] = {
     "learning_rate": None,
     "weight_decay": None,
     "layer_decay": 1.0,
+    "frozen": 0,
     "ema": 0.0,
     "keep": "last",
     "precision": None,

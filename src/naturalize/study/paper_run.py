@@ -113,6 +113,7 @@ def run_paper_cell(home: PaperHome, cell: PaperCell) -> Artefact:
             budget_images=training.budget,
             batch_size=training.batch,
             learning_rate=training.learning_rate,
+            frozen=training.frozen,
             ema=training.ema,
             precision=training.precision,
             validations=1,

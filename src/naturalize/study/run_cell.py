@@ -38,6 +38,7 @@ def run_cell(home: Home, cell: Cell) -> Artefact:
             budget_images=training.budget,
             batch_size=training.batch,
             learning_rate=training.learning_rate,
+            frozen=training.frozen,
             ema=training.ema,
             precision=training.precision,
             validations=1,

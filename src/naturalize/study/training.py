@@ -30,5 +30,6 @@ class Training(Written):
     px: int | None = 160
     crop: int | None = 256
     learning_rate: float | None = None
+    frozen: Annotated[int, Field(ge=0)] = 0
     ema: float = 0.0
     precision: Literal["fp32", "bf16"] | None = None

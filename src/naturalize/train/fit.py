@@ -23,6 +23,7 @@ from naturalize.train import ema
 from naturalize.train.cbam import Cbam
 from naturalize.train.checkpoint import TrainingState, load_checkpoint, save_checkpoint
 from naturalize.train.examples import Examples
+from naturalize.train.frozen import freeze
 from naturalize.train.parameter_groups import parameter_groups, set_learning_rate
 from naturalize.train.processes import Precision, check_shares, precise
 from naturalize.train.schedule import one_cycle
@@ -40,7 +41,8 @@ class FitSettings:
     """What decides a training besides its examples and its first weights.
 
     ``mode`` trains every layer (``finetune``) or the head alone (``transfer``); ``learning_rate``
-    is the peak of the cycle; ``layer_decay`` below 1 slows lower layers down; ``ema`` above 0 keeps
+    is the peak of the cycle; ``layer_decay`` below 1 slows lower layers down, and the lowest
+    ``frozen`` stages do not learn (:func:`~naturalize.train.frozen.freeze`); ``ema`` above 0 keeps
     a running mean of the weights with that decay. The ``last`` weights count (their mean where one
     is kept), or those that validated ``best`` at one of ``validations`` evenly spaced steps.
     ``precision`` as in :func:`~naturalize.train.processes.start_accelerator`.
@@ -52,6 +54,7 @@ class FitSettings:
     seed: int = 0
     weight_decay: float = 0.05
     layer_decay: float = 1.0
+    frozen: int = 0
     ema: float = 0.0
     keep: Keep = "last"
     validations: int = 0
@@ -117,7 +120,7 @@ def fit(
     """
     check_shares(accelerator, examples.batch_size)
     model.to(memory_format=torch.channels_last)
-    _set_mode(model, settings.mode)
+    _set_mode(model, settings)
     groups = parameter_groups(
         model, weight_decay=settings.weight_decay, layer_decay=settings.layer_decay
     )
@@ -162,11 +165,13 @@ class _Clock:
         self._saved = monotonic()
 
 
-def _set_mode(model: nn.Module, mode: Mode) -> None:
-    """Make all layers learn, or the head alone over a base that keeps even its running means."""
-    model.train(mode == "finetune")
-    model.requires_grad_(mode == "finetune")
-    if mode == "transfer":
+def _set_mode(model: nn.Module, settings: FitSettings) -> None:
+    """Say which layers learn; what is below them keeps even its running means."""
+    model.train(settings.mode == "finetune")
+    model.requires_grad_(settings.mode == "finetune")
+    if settings.frozen:
+        freeze(model, settings.frozen)
+    if settings.mode == "transfer":
         for part in model.head_parts() if isinstance(model, Cbam) else [classifier(model)]:
             part.train().requires_grad_(True)
 

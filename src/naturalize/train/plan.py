@@ -79,6 +79,7 @@ class Plan:
                 "views": self.info.views,
             }
             | self._cbam()
+            | ({"frozen": self.settings.frozen} if self.settings.frozen else {})
         )
 
     def _cbam(self) -> dict[str, object]:
@@ -136,6 +137,7 @@ def make_plan(
     batch_size: int,
     learning_rate: float | None,
     layer_decay: float,
+    frozen: int,
     ema: float,
     keep: Keep,
     validations: int,
@@ -157,6 +159,7 @@ def make_plan(
         learning_rate=peak if learning_rate is None else learning_rate,
         seed=seed,
         layer_decay=layer_decay,
+        frozen=frozen,
         ema=ema,
         keep=keep,
         validations=validations,
@@ -166,6 +169,8 @@ def make_plan(
     _check_keeping(settings, real)
     if info.cbam is not None and layer_decay < 1:
         raise InputError("layer_decay", "1 for cbam", layer_decay)
+    if info.cbam is not None and frozen:
+        raise InputError("frozen", "0 for cbam", frozen)
     synthetic = _composites(real, composites, chosen)
     batches = Batches.of(
         [sample.label for sample in real.train],
@@ -202,6 +207,10 @@ def _check_keeping(settings: FitSettings, real: AnySplit) -> None:
         raise InputError("layer_decay", "above 0, at most 1", settings.layer_decay)
     if settings.layer_decay < 1 and settings.mode == "transfer":
         raise InputError("layer_decay", "1 where the head alone learns", settings.layer_decay)
+    if settings.frozen < 0:
+        raise InputError("frozen", "at least 0", settings.frozen)
+    if settings.frozen and settings.mode == "transfer":
+        raise InputError("frozen", "0 where the head alone learns", settings.frozen)
     if not 0 <= settings.ema < 1:
         raise InputError("ema", "at least 0, below 1", settings.ema)
     if settings.keep not in get_args(Keep):

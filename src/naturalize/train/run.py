@@ -18,6 +18,7 @@ from naturalize.seeds import child_seed
 from naturalize.split.split import Side
 from naturalize.train.cbam import Merge, Spatial
 from naturalize.train.fit import Keep, Mode, Watch, unwatched
+from naturalize.train.frozen import freeze
 from naturalize.train.growth import check_growth
 from naturalize.train.learn import Circumstances, Learned, learn
 from naturalize.train.memory import shortage_told
@@ -62,6 +63,7 @@ def train_run(
     batch_size: int = 64,
     learning_rate: float | None = None,
     layer_decay: float = 1.0,
+    frozen: int = 0,
     ema: float = 0.0,
     keep: Keep = "last",
     validations: int = VALIDATIONS,
@@ -92,7 +94,7 @@ def train_run(
     :func:`~naturalize.train.pixels.fit_square`; ``views`` as in
     :func:`~naturalize.train.predict.predict`, for what the run answers in the end; ``device`` as in
     :func:`~naturalize.train.processes.start_accelerator`; ``checkpoint_every`` steps, None: 30
-    seconds. ``layer_decay``, ``ema``, ``keep``, ``validations``, ``precision`` as in
+    seconds. ``layer_decay``, ``frozen``, ``ema``, ``keep``, ``validations``, ``precision`` as in
     :class:`~naturalize.train.fit.FitSettings`; ``features`` is a folder where a ``transfer`` keeps
     what the frozen base sees, for the next head; ``watch`` hears how training goes. Started by
     torchrun, each process takes its share of every batch and the first one writes.
@@ -112,6 +114,7 @@ def train_run(
         batch_size=batch_size,
         learning_rate=learning_rate,
         layer_decay=layer_decay,
+        frozen=frozen,
         ema=ema,
         keep=keep,
         validations=validations,
@@ -186,6 +189,8 @@ def _carry_out(work: Work, how: Circumstances) -> tuple[nn.Module, Learned]:
     size, side_px = plan.batches.batch_size, plan.info.input_px
     with shortage_told(batch_size=size, input_px=side_px, device=str(device)):
         network = _network(plan)
+        if plan.settings.frozen:
+            freeze(network, plan.settings.frozen)
         if plan.arm.growing:
             check_growth(network, side_px, plan.info.backbone)
         log.info("%s starts from weights: %s", plan.info.backbone, plan.info.weights)
