@@ -1,0 +1,90 @@
+"""What a study found, as JSON and a page of Markdown: figures and charts only, no pixel.
+
+    naturalize study low-data --split out/real/split -o out/study/low-data
+    python benchmarks/study_results.py out/study/low-data -o docs/results/low-data
+
+``FOLDER`` is the folder of a study; arms that are not complete at a size are left out, and named.
+Words in ``--told FILE`` stand below the question.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from naturalize.artefact import write_whole
+from naturalize.page.interval_plot import interval_plot
+from naturalize.study.grids import classes_grid, comparisons_grid, scores_grid, titled
+from naturalize.study.render_study import RESULTS
+from naturalize.study.results import Block, StudyResults
+
+ALONE = 'style="background: #ffffff; font-family: sans-serif; '
+"""What a drawing needs outside of a page."""
+
+
+def main() -> None:
+    """Write ``results.json``, ``README.md`` and a chart for each size and set of images."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("study", type=Path, metavar="FOLDER")
+    parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("--told", type=Path, help="Markdown below the question.")
+    args = parser.parse_args()
+    results = StudyResults.model_validate_json((args.study / RESULTS).read_bytes())
+    args.out.mkdir(parents=True, exist_ok=True)
+    write_whole(args.out / "results.json", results.model_dump_json(indent=1) + "\n")
+    for number, block in enumerate(results.blocks, start=1):
+        if block.report.comparisons:
+            write_whole(args.out / f"differences-{number}.svg", chart(block))
+    told = args.told.read_text().strip() if args.told else ""
+    write_whole(args.out / "README.md", page(results, told))
+
+
+def page(results: StudyResults, told: str) -> str:
+    """Return the page of a study."""
+    spec = results.spec
+    seeds = ", ".join(map(str, spec.seeds))
+    command = f"naturalize study {spec.name} --split SPLIT"
+    parts = [
+        f"# {spec.question}",
+        told,
+        f"Made by `{command} -o STUDY` and `python benchmarks/study_results.py STUDY`. Split "
+        f"`{results.split_id}` ([frozen](../split/pbc.csv)); seeds {seeds}; {results.cells} "
+        f"trainings, {results.seconds / 60:,.0f} minutes in all, each shown {results.seen:,} "
+        "images. Intervals: 95%, paired bootstrap over groups of images and seeds.",
+    ]
+    for number, block in enumerate(results.blocks, start=1):
+        parts += block_parts(block, number)
+    parts.append(f"## The spec\n\n```yaml\n{spec.yaml()}```")
+    return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
+
+
+def block_parts(block: Block, number: int) -> Iterator[str]:
+    """Yield the tables of one size on one set of images."""
+    yield scores_grid(block).markdown()
+    if block.missing:
+        yield f"Not run: {', '.join(block.missing)}."
+    if block.lacking:
+        yield f"No tested image is of {', '.join(block.lacking)}: read accuracy, not macro F1."
+    if block.report.comparisons:
+        yield f"![Differences](differences-{number}.svg)"
+        yield comparisons_grid(block).markdown()
+    yield classes_grid(block).markdown()
+
+
+def chart(block: Block) -> str:
+    """Return the differences between arms as an SVG picture."""
+    by_accuracy = bool(block.lacking)
+    gains = [
+        (f"{c.arm} against {c.baseline}", c.accuracy if by_accuracy else c.macro_f1)
+        for c in block.report.comparisons
+    ]
+    label = f"difference in {'accuracy' if by_accuracy else 'macro F1'}"
+    drawn = interval_plot(gains, title=f"Differences, {titled(block)}", x_label=label, reference=0)
+    return str(drawn).replace('style="', ALONE, 1) + "\n"
+
+
+if __name__ == "__main__":
+    main()
