@@ -77,14 +77,15 @@ def make_reader(
 
     def write(draft: Draft) -> None:
         looker = Looker(split.root, draft, workers, track)
-        scale = measured_scale(looker.sizes(_few(split.train, MEASURED, seed)), model.crop_px)
-        learned = _few(split.train, LEARNED, seed)
+        measured = looker.sizes(few_of_each(split.train, MEASURED, seed))
+        scale = measured_scale(measured, model.crop_px)
+        learned = few_of_each(split.train, LEARNED, seed)
         seen = looker.centred_views("train", learned, scale, model.input_px)
         exported = draft.keep("exported.onnx", partial(_exported, run, draft))
         data = reader_onnx(exported, seen, precision=precision)
         network = Network(draft.write(NETWORK, data))
-        familiar = fit_familiarity(network.answer(seen).features, _truth(learned, model.classes))
-        draft.write(FAMILIARITY, familiar.to_bytes())
+        known = fit_familiarity(network.answer(seen).features)
+        familiar = Familiarity.load(draft.write(FAMILIARITY, known.to_bytes()))
         judged = [
             _judged(looker, f"half-{n}", half, scale, model, network)
             for n, half in enumerate(halves)
@@ -105,7 +106,7 @@ def _exported(run: Artefact, draft: Draft) -> bytes:
     return (made.path / FORMS["onnx"]).read_bytes()
 
 
-def _few(samples: Sequence[Sample], most: int, seed: int) -> list[Sample]:
+def few_of_each(samples: Sequence[Sample], most: int, seed: int) -> list[Sample]:
     """Return at most ``most`` samples of each class, drawn by ``seed``."""
     order = child(seed, "reader", most).permutation(len(samples))
     kept: defaultdict[str, list[Sample]] = defaultdict(list)
