@@ -14,7 +14,7 @@ from naturalize.artefact import Artefact, open_artefact
 from naturalize.calibrate.halves import two_halves
 from naturalize.calibrate.make_reader import LEARNED, UNFAMILIAR, few_of_each
 from naturalize.calibrate.reader_onnx import Precision
-from naturalize.classify.familiarity import DIRECTIONS, fit_familiarity
+from naturalize.classify.familiarity import DIRECTIONS, Familiarity, fit_familiarity
 from naturalize.classify.network import Answer
 from naturalize.classify.odds import odds
 from naturalize.datasets.manifest import read_sample
@@ -93,14 +93,19 @@ def _scores(
     place = {sample.id: n for n, sample in enumerate(learned)}
     few = [place[sample.id] for sample in few_of_each(learned, LEARNED, 0)]
     exact, small = answers["fp32"].features, answers["int8"].features
-    size, width = len(learned), exact.shape[1]
     return {
         "class means": _from_means(exact, [sample.label for sample in learned]),
-        "fifth neighbour": fit_familiarity(exact[:size], directions=width).distances(exact),
-        "fifth neighbour, 8 bits": fit_familiarity(small[:size], directions=width).distances(small),
+        "fifth neighbour": _from_all(exact, len(learned)),
+        "fifth neighbour, 8 bits": _from_all(small, len(learned)),
         "fifth neighbour, shipped": fit_familiarity(small[few]).distances(small),
         "1 - probability": 1 - odds(answers["fp32"].logits, 1.0).max(axis=1),
     }
+
+
+def _from_all(features: Floats, learned: int) -> NDArray[np.float64]:
+    """Return the cosine distance to the fifth nearest of all ``learned`` first rows."""
+    known = features[:learned] / np.linalg.norm(features[:learned], axis=1, keepdims=True)
+    return Familiarity(np.eye(features.shape[1], dtype=np.float32), known).distances(features)
 
 
 def _from_means(features: Floats, labels: Sequence[str]) -> NDArray[np.float64]:
