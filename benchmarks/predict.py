@@ -33,7 +33,6 @@ from predict_cells import mean_interval, read_kept, scores
 from predict_fields import measure_fields
 from predict_page import page
 from predict_precision import cpu_seconds, measure_precision
-from predict_unfamiliar import measure_unfamiliar
 
 OUT = Path(__file__).parents[1] / "docs/results/predict"
 DATA = Path(__file__).parents[1] / "../shared/data"
@@ -147,6 +146,8 @@ def precision(reader: Reader, asked: argparse.Namespace) -> dict[str, Any]:
 
 def unfamiliar(reader: Reader, asked: argparse.Namespace) -> dict[str, Any]:
     """Judge scores of unfamiliarity by classes that small runs never saw."""
+    from predict_unfamiliar import measure_unfamiliar
+
     if asked.left_out is None:
         raise SystemExit("unfamiliar needs --left-out, the folder left_out.py wrote")
     whole = RealSplit.load(open_artefact(asked.split, "split"))

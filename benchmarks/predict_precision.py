@@ -19,7 +19,6 @@ from naturalize.classify.view import centred_square, cut_view
 from naturalize.datasets.manifest import read_sample
 from naturalize.datasets.sample import Sample
 from naturalize.split.split import RealSplit
-from naturalize.train.export_model import FORMS, export_model
 
 
 def measure_precision(
@@ -52,6 +51,8 @@ def measure_precision(
 
 def made_network(run: Artefact, known: Views, kept: Path, *, precision: Precision) -> Network:
     """Export ``run`` below ``kept``; 8 bits are fitted to ``known``, views of train images."""
+    from naturalize.train.export_model import FORMS, export_model
+
     made = export_model(run, kept / "exported", form="onnx", card="", if_exists="resume")
     file = kept / f"{precision}.onnx"
     file.write_bytes(reader_onnx(made.path / FORMS["onnx"], known, precision=precision))
