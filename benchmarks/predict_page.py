@@ -148,7 +148,7 @@ def _unfamiliar(found: Mapping[str, Any]) -> list[str]:
         "| left out | " + " | ".join(flagged) + " |",
         "|---|" + "---|" * len(flagged),
         *(
-            f"| {side} | " + " | ".join(one[side] for one in flagged.values()) + " |"
+            f"| {side} | " + " | ".join(str(one[side]) for one in flagged.values()) + " |"
             for side in next(iter(flagged.values()))
         ),
     ]

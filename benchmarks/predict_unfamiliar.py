@@ -36,6 +36,7 @@ HOW = (
 )
 LEAST_VARIANCE, MEANS_DIRECTIONS = 1e-3, 64
 PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
+KNOWN = "known classes, test"
 Floats = NDArray[np.float32]
 Flag = tuple[bool, str]
 """Whether an image is flagged, and its group."""
@@ -55,7 +56,7 @@ def measure_unfamiliar(whole: RealSplit, folder: Path, kept: Path) -> dict[str, 
         for score, side, flag in _flags(whole, open_artefact(run, "run"), kept):
             found[score][side].append(flag)
     flagged = {
-        score: {side: _share(flags) for side, flags in sides.items()}
+        score: {side: _share(sides[side]) for side in sorted(sides, key=KNOWN.__eq__)}
         for score, sides in found.items()
     }
     return {"how": HOW, "flagged": flagged}
@@ -75,7 +76,7 @@ def _flags(whole: RealSplit, run: Artefact, kept: Path) -> Iterator[tuple[str, s
         "limits": two_halves(split.val, seed=0)[0],
         f"{label}, validation": [sample for sample in whole.val if sample.label == label],
         f"{label}, test": [sample for sample in whole.test if sample.label == label],
-        "known classes, test": split.test,
+        KNOWN: split.test,
     }
     samples = [sample for side in sides.values() for sample in side]
     lies = np.repeat(list(sides), [len(side) for side in sides.values()])
