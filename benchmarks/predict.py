@@ -190,7 +190,7 @@ def _started(picture: Path) -> dict[str, float]:
         for _ in range(3)
     ]
     seconds, mebibytes = np.array(told, float).min(axis=0)
-    return {"start_upcpu_seconds": round(seconds, 2), "peak_mebibytes": round(mebibytes)}
+    return {"start_up_cpu_seconds": round(seconds, 2), "peak_mebibytes": round(mebibytes)}
 
 
 STEPS: dict[str, Callable[[Reader, argparse.Namespace], dict[str, Any]]] = {
