@@ -14,7 +14,6 @@ import csv
 import json
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -27,16 +26,13 @@ import numpy as np
 from naturalize import classify, images
 from naturalize.artefact import open_artefact
 from naturalize.classify.field import read_field
-from naturalize.classify.network import Network
 from naturalize.classify.reader import Reader
-from naturalize.classify.view import centred_square, cut_view
 from naturalize.datasets.manifest import read_sample
-from naturalize.datasets.sample import Sample
 from naturalize.split.split import RealSplit
 from predict_cells import mean_interval, read_kept, scores
 from predict_fields import measure_fields
 from predict_page import page
-from predict_unfamiliar import measure_unfamiliar
+from predict_precision import cpu_seconds, measure_precision
 
 OUT = Path(__file__).parents[1] / "docs/results/predict"
 DATA = Path(__file__).parents[1] / "../shared/data"
@@ -142,46 +138,20 @@ def _coarse(
 
 def precision(reader: Reader, asked: argparse.Namespace) -> dict[str, Any]:
     """Set the network of ``--run`` in 32 and in 8 bits side by side on centred test images."""
-    from naturalize.calibrate.reader_onnx import reader_onnx
-    from naturalize.train.export_model import export_model
-
     if asked.run is None:
         raise SystemExit("precision needs --run, the run the reader was made of")
     split = RealSplit.load(open_artefact(asked.split, "split"))
-    info = reader.info
-
-    def view(sample: Sample) -> images.Rgb:
-        rgb = read_sample(split.root, sample)
-        return cut_view(rgb, centred_square(rgb.shape, info.scale), info.input_px)
-
-    shown = np.stack([view(sample) for sample in split.test])
-    known = np.stack([view(sample) for sample in split.train[:: len(split.train) // 256]])
-    truth = np.array([info.classes.index(sample.label) for sample in split.test])
-    out = asked.kept / "exported"
-    made = export_model(open_artefact(asked.run), out, form="onnx", card="", if_exists="resume")
-    found: dict[str, Any] = {}
-    given = []
-    for bits in ("fp32", "int8"):
-        file = asked.kept / f"{bits}.onnx"
-        file.write_bytes(reader_onnx(made.path / "model.onnx", known, precision=bits))
-        network = Network(file)
-        given.append(network.answer(shown).logits.argmax(axis=1))
-        found[bits] = {
-            "accuracy": round(float((given[-1] == truth).mean()), 4),
-            "milliseconds_a_view": round(
-                1e3 * _cpu_seconds(partial(network.answer, shown[:64])) / 64, 2
-            ),
-            "megabytes": round(file.stat().st_size / 2**20, 2),
-        }
-    return {**found, "n": len(truth), "same_class": round(float((given[0] == given[1]).mean()), 4)}
+    return measure_precision(split, reader, open_artefact(asked.run), asked.kept)
 
 
 def unfamiliar(reader: Reader, asked: argparse.Namespace) -> dict[str, Any]:
     """Judge scores of unfamiliarity by classes that small runs never saw."""
+    from predict_unfamiliar import measure_unfamiliar
+
     if asked.left_out is None:
         raise SystemExit("unfamiliar needs --left-out, the folder left_out.py wrote")
     whole = RealSplit.load(open_artefact(asked.split, "split"))
-    return measure_unfamiliar(whole, asked.left_out, asked.kept / "features")
+    return measure_unfamiliar(whole, asked.left_out, asked.kept / "left-out")
 
 
 def speed(reader: Reader, asked: argparse.Namespace) -> dict[str, Any]:
@@ -195,25 +165,15 @@ def speed(reader: Reader, asked: argparse.Namespace) -> dict[str, Any]:
         reader.predict_all([images.decode(data) for data in files], centred=centred)
 
     seconds = {
-        "cell_segmented": _cpu_seconds(partial(single, False)) / len(files),
-        "cell_centred": _cpu_seconds(partial(single, True)) / len(files),
-        "field_640x480": _cpu_seconds(lambda: read_field(reader, field)),
+        "cell_segmented": cpu_seconds(partial(single, False)) / len(files),
+        "cell_centred": cpu_seconds(partial(single, True)) / len(files),
+        "field_640x480": cpu_seconds(lambda: read_field(reader, field)),
     }
     return {
         "milliseconds_of_one_core": {k: round(1e3 * v, 1) for k, v in seconds.items()},
         "images_a_second_of_two_cores": {k: round(2 / v, 1) for k, v in seconds.items()},
         **_started(split.root / split.test[0].id),
     }
-
-
-def _cpu_seconds(work: Callable[[], object]) -> float:
-    """Return the least processor time of three goes, the first of which warms up."""
-    least = np.inf
-    for _ in range(3):
-        start = time.process_time()
-        work()
-        least = min(least, time.process_time() - start)
-    return float(least)
 
 
 def _started(picture: Path) -> dict[str, float]:

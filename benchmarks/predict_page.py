@@ -31,8 +31,9 @@ def page(folder: Path) -> str:
     lines = [
         "# The reader",
         "",
-        "Made by `python benchmarks/predict.py cells fields others precision speed page "
-        "--split SPLIT --run RUN`. 95% intervals resample independent groups of images.",
+        "Made by `python benchmarks/predict.py cells fields others precision unfamiliar speed page "
+        "--split SPLIT --run RUN --left-out FOLDER`. 95% intervals resample independent groups of "
+        "images.",
         "",
         f"- Reader `{told['id']}`: {told['model']}, arm `{told['arm']}`, run `{told['run']}`, "
         f"split `{told['split']}` ([frozen](../split/pbc.csv)).",
@@ -138,17 +139,19 @@ def _precision(found: Mapping[str, Any]) -> list[str]:
 
 
 def _unfamiliar(found: Mapping[str, Any]) -> list[str]:
-    lines = [
+    flagged = found["flagged"]
+    return [
         "## Cells of no class the reader knows",
         "",
         found["how"],
         "",
-        "| score | " + " | ".join(found["left_out"]) + " | known classes |",
-        "|---|" + "---|" * (len(found["left_out"]) + 1),
+        "| left out | " + " | ".join(flagged) + " |",
+        "|---|" + "---|" * len(flagged),
+        *(
+            f"| {side} | " + " | ".join(str(one[side]) for one in flagged.values()) + " |"
+            for side in next(iter(flagged.values()))
+        ),
     ]
-    for score, one in found["flagged"].items():
-        lines.append(f"| {score} | " + " | ".join(map(str, one.values())) + " |")
-    return lines
 
 
 def _speed(found: Mapping[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.neighbors import NearestNeighbors
 from typer.testing import CliRunner
 
 from naturalize import classify, images
@@ -163,16 +164,33 @@ def test_conformal_sets_hold_the_true_class_as_often_as_promised() -> None:
         assert inside[mine, place].mean() == pytest.approx(0.9, abs=0.03)
 
 
-def test_far_cells_are_unfamiliar(tmp_path: Path) -> None:
+def test_unfamiliar_is_far_in_angle_from_the_fifth_nearest(tmp_path: Path) -> None:
     rng = child(0, "familiar")
-    labels = np.repeat([0, 2], 100)
-    features = (rng.normal(size=(200, 20)) + 5 * np.eye(20)[labels]).astype(np.float32)
-    found = fit_familiarity(features, labels, directions=10)
-    (tmp_path / "f.npz").write_bytes(found.to_bytes())
+    known, asked = (rng.random((n, 30), np.float32) for n in (80, 9))
+    exact = fit_familiarity(known, directions=30)
+    nearest = NearestNeighbors(n_neighbors=5, metric="cosine").fit(known)
+    assert np.allclose(exact.distances(asked), nearest.kneighbors(asked)[0][:, -1], atol=1e-6)
+    assert np.allclose(exact.distances(5 * asked), exact.distances(asked), atol=1e-6)
+    assert fit_familiarity(known[:2]).distances(known).shape == (80,)
+    (tmp_path / "f.npz").write_bytes(exact.to_bytes())
     again = Familiarity.load(tmp_path / "f.npz")
-    near, far = again.distances(features), again.distances(features + 20)
-    assert np.array_equal(near, found.distances(features))
-    assert near.max() < far.min()
+    assert np.allclose(again.distances(asked), exact.distances(asked), atol=2e-3)
+    assert again.to_bytes() == exact.to_bytes()
+
+
+def test_what_train_images_never_showed_is_unfamiliar() -> None:
+    rng = child(0, "few directions")
+    known = np.abs(rng.normal(size=(60, 40))).astype(np.float32)
+    known[:, 20:] = 0
+    strange = np.roll(known, 20, axis=1)
+    kept = fit_familiarity(known, directions=10)
+    assert kept.distances(known).max() < 0.9 < kept.distances(strange).min()
+
+
+def test_a_reader_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "f.npz", mean=np.zeros(3), axes=np.eye(3), centres=np.eye(3))
+    with pytest.raises(InputError, match="make the reader again"):
+        Familiarity.load(tmp_path / "f.npz")
 
 
 def test_percentages_are_those_that_explain_the_labels_best() -> None:

@@ -77,14 +77,12 @@ def make_reader(
 
     def write(draft: Draft) -> None:
         looker = Looker(split.root, draft, workers, track)
-        scale = measured_scale(looker.sizes(_few(split.train, MEASURED, seed)), model.crop_px)
-        learned = _few(split.train, LEARNED, seed)
+        measured = looker.sizes(few_of_each(split.train, MEASURED, seed))
+        scale = measured_scale(measured, model.crop_px)
+        learned = few_of_each(split.train, LEARNED, seed)
         seen = looker.centred_views("train", learned, scale, model.input_px)
-        exported = draft.keep("exported.onnx", partial(_exported, run, draft))
-        data = reader_onnx(exported, seen, precision=precision)
-        network = Network(draft.write(NETWORK, data))
-        familiar = fit_familiarity(network.answer(seen).features, _truth(learned, model.classes))
-        draft.write(FAMILIARITY, familiar.to_bytes())
+        network = _network(run, draft, seen, precision)
+        familiar = _familiar(draft, network, seen)
         judged = [
             _judged(looker, f"half-{n}", half, scale, model, network)
             for n, half in enumerate(halves)
@@ -99,13 +97,27 @@ def make_reader(
     return build(out, request, write, if_exists=if_exists)
 
 
+def _network(run: Artefact, draft: Draft, seen: Views, precision: Precision) -> Network:
+    """Return the network of ``run`` as a reader runs it; one that lies there is not made again."""
+    if not draft.has(NETWORK):
+        exported = draft.keep("exported.onnx", partial(_exported, run, draft))
+        draft.write(NETWORK, reader_onnx(exported, seen, precision=precision))
+    return Network(draft.path / NETWORK)
+
+
 def _exported(run: Artefact, draft: Draft) -> bytes:
     out = draft.scratch("exported")
     made = export_model(run, out, form="onnx", card="", if_exists="overwrite")
     return (made.path / FORMS["onnx"]).read_bytes()
 
 
-def _few(samples: Sequence[Sample], most: int, seed: int) -> list[Sample]:
+def _familiar(draft: Draft, network: Network, seen: Views) -> Familiarity:
+    if not draft.has(FAMILIARITY):
+        draft.write(FAMILIARITY, fit_familiarity(network.answer(seen).features).to_bytes())
+    return Familiarity.load(draft.path / FAMILIARITY)
+
+
+def few_of_each(samples: Sequence[Sample], most: int, seed: int) -> list[Sample]:
     """Return at most ``most`` samples of each class, drawn by ``seed``."""
     order = child(seed, "reader", most).permutation(len(samples))
     kept: defaultdict[str, list[Sample]] = defaultdict(list)

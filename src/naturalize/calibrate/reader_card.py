@@ -33,7 +33,8 @@ def reader_card(run: Artefact) -> str:
             "This folder holds the same network in the form `naturalize predict` runs "
             "(`reader.onnx`: float32 pixels from 0 to 255 in, logits and the last features out), "
             "`reader.json` (scale, temperature, conformal thresholds, limits of review, confusion "
-            "matrix) and `familiarity.npz` (what train images look like to the network).",
+            "matrix) and `familiarity.npz` (features of some train images of each class, with "
+            "which a cell is compared).",
             "",
             "The figures above are those of the run. What rounding to 8 bits, finding the cell and "
             "calibration make of them is measured by `benchmarks/predict.py` "

@@ -97,8 +97,8 @@ def explained(info: ReaderInfo) -> str:
         f"A conformal set holds the true class in {info.coverage:.0%} of cells like those of the "
         "data the reader was calibrated on. On another scanner, stain or laboratory it promises "
         "nothing.\n\n"
-        "Unfamiliar cell: it lies further from all train images than nearly every validation "
-        "image did; its class may be none of the reader's. Low margin: two classes are nearly "
+        "Unfamiliar cell: train images are less like it than like nearly every validation "
+        "image; its class may be none of the reader's. Low margin: two classes are nearly "
         "as likely. Several classes possible: the conformal set holds more than one."
     )
 

@@ -120,8 +120,8 @@ def _pooled_blocks(
     blocks: list[Block] = [KeyFigures(figures), *foreign(cells)]
     if pooled.few:
         words = (
-            f"{pooled.leukocytes:,} leukocytes are too few for a differential, which needs at "
-            f"least {FEWEST}. The percentages say little."
+            f"Leukocytes: {pooled.leukocytes:,}. This is too few for a differential, which needs "
+            f"at least {FEWEST}. The percentages say little."
         )
         blocks.append(Callout(words, "warning"))
     if pooled.leukocytes:

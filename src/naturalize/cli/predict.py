@@ -111,7 +111,8 @@ def _show(outcome: Outcome, out: Path | None) -> None:
     if found is not None:
         _show_differential(found)
     looked = sum(cell.review for _, cell in outcome.rows)
-    typer.echo(f"{len(outcome.rows):,} cells, {looked:,} to be looked at")
+    what = "pictures" if found is None else "cells"
+    typer.echo(f"{what}: {len(outcome.rows):,}, to be looked at: {looked:,}")
     if out is not None:
         typer.echo(str(out.with_suffix(".html")))
         typer.echo(str(out))
@@ -129,4 +130,4 @@ def _show_differential(found: dict[str, object]) -> None:
     if isinstance(nrbc, list):
         typer.echo(f"NRBC per 100 leukocytes: {nrbc[0]} ({nrbc[1]} to {nrbc[2]})")
     if found["too_few"]:
-        typer.echo(f"warning: {leukocytes} leukocytes are too few for a differential", err=True)
+        typer.echo(f"warning: too few leukocytes for a differential: {leukocytes}", err=True)

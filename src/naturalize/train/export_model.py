@@ -91,6 +91,8 @@ def _write_onnx(path: Path, model: FromPixels, info: ModelInfo) -> float:
             verbose=False,
         )
         assert program is not None
+        for node in program.model.graph:
+            node.metadata_props.clear()  # stack traces: they name this machine's folders
         program.save(path)
     with torch.no_grad():
         expected = model(images)[0].numpy()
