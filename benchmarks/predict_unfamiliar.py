@@ -31,7 +31,7 @@ HOW = (
     "where 2% of validation cells of known classes are. A longer training may do better or worse. "
     "Scores were compared on validation images: the distance to the nearest class mean "
     "(Mahalanobis; Lee et al. 2018), the cosine distance to the fifth nearest train image (Sun et "
-    "al. 2022) by the network in 32 and in 8 bits, and *shipped*: the same in 8 bits of "
+    "al. 2022) by the network in 32 and in 8 bits, and *as shipped*: the same in 32 bits of "
     f"{LEARNED} train images a class along {DIRECTIONS} directions, as the reader keeps them."
 )
 LEAST_VARIANCE, MEANS_DIRECTIONS = 1e-3, 64
@@ -98,7 +98,7 @@ def _scores(
         "class means": _from_means(exact, [sample.label for sample in learned]),
         "fifth neighbour": _from_all(exact, len(learned)),
         "fifth neighbour, 8 bits": _from_all(small, len(learned)),
-        "fifth neighbour, shipped": fit_familiarity(small[few]).distances(small),
+        "fifth neighbour, as shipped": fit_familiarity(exact[few]).distances(exact),
         "1 - probability": 1 - odds(answers["fp32"].logits, 1.0).max(axis=1),
     }
 

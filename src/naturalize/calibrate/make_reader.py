@@ -56,7 +56,7 @@ def make_reader(
     *,
     about: dict[str, str],
     card: str,
-    precision: Precision = "int8",
+    precision: Precision = "fp32",
     coverage: float = COVERAGE,
     seed: int = 0,
     workers: int = 1,

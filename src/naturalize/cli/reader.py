@@ -15,8 +15,8 @@ def reader(
     run: Annotated[Path, typer.Argument(help="Folder written by train.")],
     out: Out,
     precision: Annotated[
-        Literal["int8", "fp32"], typer.Option(help="Of the network's weights.")
-    ] = "int8",
+        Literal["fp32", "int8"], typer.Option(help="Of the network's weights.")
+    ] = "fp32",
     coverage: Annotated[
         float, typer.Option(help="How often a conformal set is to hold the true class.")
     ] = 0.95,
