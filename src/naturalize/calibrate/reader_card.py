@@ -37,10 +37,11 @@ def reader_card(run: Artefact) -> str:
             "which a cell is compared).",
             "",
             "The figures above are those of the run. What finding the cell and calibration make "
-            "of them is measured by `benchmarks/predict.py` (docs/results/predict). Validation images were dealt into two halves by group: one "
-            "for temperature, confusion matrix and limits of review, the other for the conformal "
-            "sets and nothing else. Conformal sets hold the true class as often as promised on "
-            "images like these; on another scanner, stain or laboratory they promise nothing.",
+            "of them is measured by `benchmarks/predict.py` (docs/results/predict). "
+            "Validation images were dealt into two halves by group: one for temperature, confusion "
+            "matrix and limits of review, the other for the conformal sets and nothing else. "
+            "Conformal sets hold the true class as often as promised on images like these; on "
+            "another scanner, stain or laboratory they promise nothing.",
             "",
         ]
     )
