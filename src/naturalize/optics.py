@@ -227,8 +227,8 @@ def _slide_seed(smooth: Rgb) -> NDArray[np.bool_] | None:
 
 def _distance(rgb: Rgb, surface: PlateSurface) -> NDArray[np.float32]:
     """Return how far each value of ``rgb`` lies from the surface, float32 (height, width, 3)."""
-    far = cv2.absdiff(rgb.astype(np.float32), surface.interpolated(*rgb.shape[:2]))
-    return np.asarray(far, dtype=np.float32)
+    off = cv2.subtract(rgb, surface.interpolated(*rgb.shape[:2]), dtype=cv2.CV_32F)
+    return np.asarray(np.abs(off, out=off), dtype=np.float32)
 
 
 def _all_within(off: NDArray[np.float32], allowed: NDArray[np.float32]) -> NDArray[np.bool_]:

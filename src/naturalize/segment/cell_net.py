@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,6 +53,11 @@ class Sight:
     rays: NDArray[np.float32]
     scale: tuple[float, float]
 
+    @cached_property
+    def most(self) -> NDArray[np.uint8]:
+        """What each pixel shows most likely, by its place in SEEN: uint8 (height, width)."""
+        return most_likely(self.shares)
+
 
 def look(stain: Stain, diameter_px: float, network: Path | None = None) -> Sight:
     """Return what the network sees on an image whose red cells are ``diameter_px`` across.
@@ -83,7 +88,8 @@ def most_likely(shares: Iterable[NDArray[np.float32]]) -> NDArray[np.uint8]:
     largest, *others = shares
     place = np.zeros(largest.shape, dtype=np.uint8)
     for number, share in enumerate(others, start=1):
-        np.copyto(place, np.uint8(number), where=share > largest)
+        # A later place is the larger one; a copy where the mask says so takes several times as long.
+        np.maximum(place, (share > largest).view(np.uint8) * np.uint8(number), out=place)
         largest = np.maximum(largest, share)
     return place
 

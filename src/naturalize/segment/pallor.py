@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from naturalize.segment.regions import label_regions
+from naturalize.segment.regions import find_boxes, label_areas
 
 _PALLOR_SHARE = 0.45
 _BOX_SHARE = 0.6
@@ -31,18 +31,20 @@ def fill_pallor(foreground: NDArray[np.bool_], diameter_px: float) -> NDArray[np
 
 def _pallor(foreground: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
     """Return the gaps that are small enough, and round or tiny; one side of the image may cut."""
-    labels, stats = label_regions(~foreground, connectivity=4)
-    area = stats[:, cv2.CC_STAT_AREA] / (np.pi / 4 * diameter_px**2)
-    box_area = stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]
-    round_enough = stats[:, cv2.CC_STAT_AREA] > _BOX_SHARE * box_area
-    fill = (area < 0.02) | (round_enough & (area < _PALLOR_SHARE))
-    fill[0] = False
+    labels, areas = label_areas(~foreground, connectivity=4)
+    area = areas / (np.pi / 4 * diameter_px**2)
+    small = area < _PALLOR_SHARE
+    small[0] = False
     pixels = np.zeros_like(foreground)
-    for gap in np.flatnonzero(fill):
-        left, top, width, height, _ = stats[gap]
-        window = (slice(top, top + height), slice(left, left + width))
+    boxes = find_boxes(np.where(np.take(small, labels), labels, 0)) if small.any() else []
+    for gap, window in enumerate(boxes, start=1):
+        if window is None:
+            continue
         hole = labels[window] == gap
-        sides = (left == 0, top == 0, left + width == labels.shape[1], top + height == len(labels))
+        if area[gap] >= 0.02 and areas[gap] <= _BOX_SHARE * hole.size:
+            continue
+        (top, bottom), (left, right) = ((part.start, part.stop) for part in window)
+        sides = (left == 0, top == 0, right == labels.shape[1], bottom == len(labels))
         if not any(sides) or (sum(sides) == 1 and _is_convex(hole)):
             pixels[window] |= hole
     return pixels

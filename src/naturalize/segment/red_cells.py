@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.segment.pallor import fill_pallor
-from naturalize.segment.regions import find_boxes, label_regions, opened
+from naturalize.segment.regions import find_boxes, label_areas, opened
 from naturalize.segment.star_cells import StarCells, covered_shares, home_regions, paint
 
 _THREAD = 0.12
@@ -48,9 +48,9 @@ def split_red_cells(
     pixels of other objects.
     """
     filled = _without_threads(fill_pallor(foreground, diameter_px), diameter_px)
-    regions, stats = label_regions(filled)
-    home = home_regions(cells, regions, len(stats))
-    alone = np.bincount(home, minlength=len(stats)) == 1
+    regions, areas = label_areas(filled)
+    home = home_regions(cells, regions, len(areas))
+    alone = np.bincount(home, minlength=len(areas)) == 1
     labels = _layered(cells, filled)
     _keep_whole(labels, cells, np.where(np.take(alone, regions), regions, 0), home)
     if other is not None:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.quantiles import median
-from naturalize.segment.cell_net import COARSE, N_RAYS, SEEN, Sight, most_likely
+from naturalize.segment.cell_net import COARSE, N_RAYS, SEEN, Sight
+from naturalize.segment.regions import count_pixels
 
 _MARGIN = 24
 _SPREAD = 1.2
@@ -108,10 +109,8 @@ def home_regions(cells: StarCells, regions: NDArray[np.int32], n_regions: int) -
 
     ``regions`` int32 (height, width) are numbered from 1 to ``n_regions`` - 1.
     """
-    inside = paint(cells, regions.shape, margins=(1.0,)).astype(np.int64)
-    pairs = np.bincount(
-        (inside * n_regions + regions).ravel(), minlength=(len(cells) + 1) * n_regions
-    )
+    inside = paint(cells, regions.shape, margins=(1.0,))
+    pairs = count_pixels(inside * n_regions + regions, (len(cells) + 1) * n_regions)
     pixels = pairs.reshape(len(cells) + 1, n_regions)[1:]
     pixels[:, 0] = 0
     return np.asarray(pixels.argmax(axis=1))
@@ -122,7 +121,7 @@ def part_regions(
 ) -> NDArray[np.int32]:
     """Part each region in which several cells of ``least_votes`` or more lie; the others stay."""
     cells = cells.chosen(np.flatnonzero(cells.votes >= least_votes))
-    if len(cells) < 2:
+    if len(cells) < 2 or not regions.any():
         return regions
     n_regions = int(regions.max()) + 1
     several = np.bincount(home_regions(cells, regions, n_regions), minlength=n_regions) > 1
@@ -152,10 +151,11 @@ def covered_shares(cells: StarCells, shape: tuple[int, ...]) -> NDArray[np.float
 def _shown(sight: Sight, kind: str) -> NDArray[np.bool_]:
     """Return bool (h, w): places most of whose pixels show the kind."""
     _, h, w = sight.centres.shape
-    most = most_likely(sight.shares) == SEEN.index(kind)
-    whole = np.zeros((h * COARSE, w * COARSE), dtype=np.bool_)
+    most = sight.most == SEEN.index(kind)
+    whole = np.zeros((h * COARSE, w * COARSE), dtype=np.uint8)
     whole[: most.shape[0], : most.shape[1]] = most
-    return np.asarray(whole.reshape(h, COARSE, w, COARSE).sum(axis=(1, 3)) > COARSE)
+    count = sum(whole[row::COARSE, column::COARSE] for row, column in np.ndindex(COARSE, COARSE))
+    return np.asarray(count > COARSE)
 
 
 def _choices(votes: NDArray[np.float32], shape: tuple[int, ...]) -> tuple[NDArray[np.int64], int]:
