@@ -78,10 +78,9 @@ def find_cells(
     """
     raw = shown == SEEN.index("WBC")
     here = bounds(raw, 2)
-    own = widened(fill_holes(opened(raw[here], _THREAD * diameter_px)), here, raw.shape)
-    regions, areas = label_areas(own)
+    regions, areas = label_areas(fill_holes(opened(raw[here], _THREAD * diameter_px)))
     area = areas / (np.pi / 4 * diameter_px**2)
-    nuclear = np.bincount(regions[parts.nuclei > 0], minlength=len(area)) > 0
+    nuclear = np.bincount(regions[parts.nuclei[here] > 0], minlength=len(area)) > 0
     kept = (area > np.where(nuclear, _LEAST_AREA, _BARE_AREA)) & (np.arange(len(area)) > 0)
-    labels = np.where(np.take(kept, regions), regions, 0).astype(np.int32)
+    labels = widened(regions * np.take(kept, regions), here, raw.shape)
     return part_regions(labels, find_star_cells(sight, "WBC"), _LEAST_VOTES)

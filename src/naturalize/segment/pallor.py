@@ -6,11 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from naturalize.segment.regions import find_boxes, label_areas
+from naturalize.segment.gaps import find_gaps, gap_within, n_cut_sides
 
 _PALLOR_SHARE = 0.45
 _BOX_SHARE = 0.6
 _CUT_SOLIDITY = 0.93
+_TINY = 0.02
 
 
 def fill_pallor(foreground: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
@@ -31,22 +32,18 @@ def fill_pallor(foreground: NDArray[np.bool_], diameter_px: float) -> NDArray[np
 
 def _pallor(foreground: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
     """Return the gaps that are small enough, and round or tiny; one side of the image may cut."""
-    labels, areas = label_areas(~foreground, connectivity=4)
-    area = areas / (np.pi / 4 * diameter_px**2)
-    small = area < _PALLOR_SHARE
-    small[0] = False
+    disc = np.pi / 4 * diameter_px**2
     pixels = np.zeros_like(foreground)
-    boxes = find_boxes(np.where(np.take(small, labels), labels, 0)) if small.any() else []
-    for gap, window in enumerate(boxes, start=1):
-        if window is None:
+    for place in find_gaps(foreground):
+        box, n_cut = foreground[place], n_cut_sides(place, foreground.shape)
+        large = _BOX_SHARE * box.size >= _PALLOR_SHARE * disc
+        if n_cut > 1 or (large and sum(box.shape) - 1 >= _TINY * disc):
             continue
-        hole = labels[window] == gap
-        if area[gap] >= 0.02 and areas[gap] <= _BOX_SHARE * hole.size:
-            continue
-        (top, bottom), (left, right) = ((part.start, part.stop) for part in window)
-        sides = (left == 0, top == 0, right == labels.shape[1], bottom == len(labels))
-        if not any(sides) or (sum(sides) == 1 and _is_convex(hole)):
-            pixels[window] |= hole
+        gap = gap_within(box)
+        area = np.count_nonzero(gap)
+        round_enough = _BOX_SHARE * box.size < area < _PALLOR_SHARE * disc
+        if (area < _TINY * disc or round_enough) and (not n_cut or _is_convex(gap)):
+            pixels[place] |= gap
     return pixels
 
 

@@ -73,7 +73,7 @@ def measure_stain(rgb: Rgb) -> Stain | None:
     plate = surface.interpolated(*rgb.shape[:2])
     smooth = np.asarray(cv2.GaussianBlur(rgb, (5, 5), 1.2), dtype=np.uint8)
     density = optics.optical_density(smooth, plate)
-    red, green, blue = cv2.split(density)
+    red, green, blue = density[..., 0], density[..., 1], density[..., 2]
     stained = ~background & (green > _MIN_DENSITY)
     if np.count_nonzero(stained) < 20:
         return None
@@ -84,9 +84,14 @@ def measure_stain(rgb: Rgb) -> Stain | None:
     shades = purple.flat[sparse]
     plain = shades < 0.25 * percentiles(shades, 98)[0]
     unit = float(median(green.flat[sparse[plain if plain.any() else ...]]))
-    deepest = cv2.max(cv2.max(red, green), blue)
+    deepest = _deepest(density)
     foreground = ~background & (deepest > FOREGROUND_SHARE * unit)
     return Stain(density, _cleaned(foreground), purple, unit)
+
+
+def _deepest(density: NDArray[np.float32]) -> NDArray[np.float32]:
+    # Many times as fast as density.max(axis=2).
+    return np.maximum(np.maximum(density[..., 0], density[..., 1]), density[..., 2])
 
 
 def _haemoglobin_ratio(density: NDArray[np.float32]) -> float:
