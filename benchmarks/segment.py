@@ -6,6 +6,7 @@
     python benchmarks/segment.py robust         # the same under 26 changes of the images
     python benchmarks/segment.py robust --only cells --variation "focus blur 2 px"
     python benchmarks/segment.py speed          # images a second of one core
+    python benchmarks/segment.py speed --beside ../older/src
     python benchmarks/segment.py draw           # masks to be judged, and their sheets
     python benchmarks/segment.py check          # are those masks still what the code gives?
     python benchmarks/segment.py judged         # what two judges said
@@ -92,6 +93,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--count", type=int, help="images to use (default: all, or 60 phantoms)")
     top.add_argument("--sheets", type=Path, default=Path("out/judge"), help="draw: sheets")
     top.add_argument("--seed", type=int, default=0)
+    top.add_argument("--beside", type=Path, help="speed: src of another checkout, timed in turn")
     top.add_argument("--only", choices=("cells", "fields", "phantoms"), help="robust: this part")
     top.add_argument("--variation", action="append", help="robust: this one (may be repeated)")
     return top
@@ -137,8 +139,8 @@ def robust(segmenter: Segmenter, given: Given) -> Result:
 
 def speed(segmenter: Segmenter, given: Given) -> Result:
     """Images a second; ``--count`` is per class."""
-    result = measure_speed(segmenter, given.data, given.count)
-    show(result, "images", "images_per_s", "images_per_s_rounds", "read_and_decode_ms")
+    result = measure_speed(segmenter, given.data, given.count, beside=given.beside)
+    show(result, *result)
     return result
 
 

@@ -248,12 +248,20 @@ def _robust(figures: Figures) -> str:
 
 
 def _speed(figures: Figures) -> str:
+    beside = figures.get("time_to_that_beside")
+    rounds = figures.get("time_to_that_beside_rounds")
+    ratio = (
+        f" Timed in turn with the code before it, on the same images, it takes {beside} of the time"
+        f" (median of rounds {rounds}): the ratio holds where other work slows both."
+        if beside
+        else ""
+    )
     return (
         f"## Speed\n\n{figures['images_per_s']} images a second of one core "
         f"({figures['images']} PBC images of {figures['height_px']} x {figures['width_px']}, from "
         f"the file's bytes to masks; processor time, best of rounds "
         f"{figures['images_per_s_rounds']}; reading and decoding take "
-        f"{figures['read_and_decode_ms']} ms of it)."
+        f"{figures['read_and_decode_ms']} ms of it).{ratio}"
     )
 
 

@@ -130,13 +130,12 @@ def find_slide(rgb: Rgb) -> tuple[NDArray[np.bool_], PlateSurface]:
         return nothing
     for _ in range(2):
         surface = fit_plate(small, seed)
-        off = _distance(small, surface)
+        off = _distance(small, surface.interpolated(*small.shape[:2]))
         allowed = _tolerance(off.reshape(-1, 3)[np.flatnonzero(seed)[::_EVERY]])
         seed = _all_within(off, allowed)
         if np.count_nonzero(seed) < _MIN_SLIDE_SHARE * seed.size:
             return nothing
-    off = _distance(smooth, surface)
-    return _all_within(off, allowed), surface
+    return _near(smooth, surface, allowed), surface
 
 
 def fit_plate(rgb: Rgb, bare: NDArray[np.bool_], background: Background = "light") -> PlateSurface:
@@ -191,9 +190,12 @@ def optical_density(rgb: Rgb, plate_rgb: NDArray[np.float32]) -> NDArray[np.floa
     >>> optical_density(np.uint8([[[20, 20, 20]]]), np.full((1, 1, 3), 200, np.float32)).round(3)
     array([[[1., 1., 1.]]], dtype=float32)
     """
-    density = np.maximum(plate_rgb, 1)
-    np.log10(density, out=density)
-    density -= cv2.LUT(rgb, _LOG10)
+    density = np.empty_like(plate_rgb)
+    for top in range(0, len(rgb), _STRIP):
+        rows = slice(top, top + _STRIP)
+        strip = np.maximum(plate_rgb[rows], 1, out=density[rows])
+        np.log10(strip, out=strip)
+        strip -= cv2.LUT(rgb[rows], _LOG10)
     return density
 
 
@@ -225,10 +227,19 @@ def _slide_seed(smooth: Rgb) -> NDArray[np.bool_] | None:
     return np.asarray(np.abs(green.astype(np.int16) - peak) <= half_width)
 
 
-def _distance(rgb: Rgb, surface: PlateSurface) -> NDArray[np.float32]:
-    """Return how far each value of ``rgb`` lies from the surface, float32 (height, width, 3)."""
-    far = cv2.absdiff(rgb.astype(np.float32), surface.interpolated(*rgb.shape[:2]))
-    return np.asarray(far, dtype=np.float32)
+def _distance(rgb: Rgb, plate_rgb: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how far each value of ``rgb`` lies from the plate's, float32 (height, width, 3)."""
+    return np.asarray(cv2.absdiff(rgb.astype(np.float32), plate_rgb), dtype=np.float32)
+
+
+def _near(rgb: Rgb, surface: PlateSurface, allowed: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Whether each pixel lies within what is allowed of the surface, a strip of rows at a time."""
+    plate = surface.interpolated(*rgb.shape[:2])
+    near = np.empty(rgb.shape[:2], dtype=np.bool_)
+    for top in range(0, len(rgb), _STRIP):
+        rows = slice(top, top + _STRIP)
+        near[rows] = _all_within(_distance(rgb[rows], plate[rows]), allowed)
+    return near
 
 
 def _all_within(off: NDArray[np.float32], allowed: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,6 +53,11 @@ class Sight:
     rays: NDArray[np.float32]
     scale: tuple[float, float]
 
+    @cached_property
+    def most(self) -> NDArray[np.uint8]:
+        """What each pixel shows most likely, by its place in SEEN: uint8 (height, width)."""
+        return most_likely(self.shares)
+
 
 def look(stain: Stain, diameter_px: float, network: Path | None = None) -> Sight:
     """Return what the network sees on an image whose red cells are ``diameter_px`` across.
@@ -63,19 +68,19 @@ def look(stain: Stain, diameter_px: float, network: Path | None = None) -> Sight
     height, width = seen.shape[:2]
     net, _ = _network(network)
     shares, votes = unfolded(_answer(net, folded(seen)))
-    rows, columns = np.ogrid[: votes.shape[1], : votes.shape[2]]
-    votes *= np.float32(UNIT_PX)
+    h, w = -(-height // COARSE), -(-width // COARSE)
+    votes = votes[:, :h, :w] * np.float32(UNIT_PX)
+    rows, columns = np.ogrid[:h, :w]
     votes[0] += COARSE * rows + 1
     votes[1] += COARSE * columns + 1
-    h, w = -(-height // COARSE), -(-width // COARSE)
     scale = stain.density.shape[0] / height, stain.density.shape[1] / width
-    return Sight(shares[:, :height, :width], votes[:2, :h, :w], votes[2:, :h, :w], scale)
+    return Sight(shares[:, :height, :width], votes[:2], votes[2:], scale)
 
 
 def shown_by(sight: Sight, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Return what each pixel of an image of ``shape`` shows most likely, by its place in SEEN."""
     size = (shape[1], shape[0])
-    return most_likely([cv2.resize(one, size) for one in sight.shares])
+    return most_likely(cv2.resize(one, size) for one in sight.shares)
 
 
 def most_likely(shares: Iterable[NDArray[np.float32]]) -> NDArray[np.uint8]:
@@ -83,7 +88,8 @@ def most_likely(shares: Iterable[NDArray[np.float32]]) -> NDArray[np.uint8]:
     largest, *others = shares
     place = np.zeros(largest.shape, dtype=np.uint8)
     for number, share in enumerate(others, start=1):
-        np.copyto(place, np.uint8(number), where=share > largest)
+        # The later place is the larger one: several times the speed of a copy by a mask.
+        np.maximum(place, (share > largest).view(np.uint8) * np.uint8(number), out=place)
         largest = np.maximum(largest, share)
     return place
 
@@ -118,7 +124,8 @@ def unfolded(out: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.
     blocks = out[: n * COARSE**2].reshape(n, COARSE, COARSE, h, w)
     logits = blocks.transpose(0, 3, 1, 4, 2).reshape(n, COARSE * h, COARSE * w)
     power = np.exp(logits - logits.max(axis=0))
-    return power / power.sum(axis=0), out[n * COARSE**2 :].copy()
+    power /= power.sum(axis=0)
+    return power, out[n * COARSE**2 :]
 
 
 def network_digest(file: Path | None) -> str:

@@ -52,7 +52,7 @@ def votes(
     other count as one. The second answer tells where on the map, flattened, each edge votes.
     """
     aim = (edges.points + edges.inward * np.float32(radius_px) + np.float32(origin)) / scale
-    cells = np.floor(aim).astype(np.int64)
+    cells = aim.astype(np.int64)
     flat = cells[:, 0] * shape[1] + cells[:, 1]
     total = np.bincount(flat, weights=edges.weight, minlength=shape[0] * shape[1])
     sigma = blur * radius_px / scale

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +11,6 @@ from naturalize.segment.regions import (
     bounds,
     fill_holes,
     label_areas,
-    label_regions,
     opened,
     widened,
 )
@@ -38,10 +36,13 @@ def with_nuclei_settled(
     platelets. Those hold no nucleus, or are smaller than a red cell.
     """
     disc = np.pi / 4 * diameter_px**2
+    nucleus = parts.nuclei > 0
     platelet, cell = (shown == SEEN.index(kind) for kind in ("PLT", "WBC"))
+    if not (platelet & nucleus).any():
+        return shown
     pieces, piece_area = label_areas(platelet)
     whole, whole_area = label_areas(platelet | cell)
-    nuclear = np.bincount(pieces[parts.nuclei > 0], minlength=len(piece_area))
+    nuclear = np.bincount(pieces[nucleus], minlength=len(piece_area))
     home = np.zeros(len(piece_area), dtype=np.int64)
     home[pieces[platelet]] = whole[platelet]
     turned = (nuclear > _NUCLEAR * piece_area) & (whole_area[home] > _LARGEST_PLATELET * disc)
@@ -58,10 +59,13 @@ def without_red_cells(
     within the outline of a sure red cell, those of haemoglobin's colour are its own.
     """
     sure = red_cells.chosen(np.flatnonzero(red_cells.agreement > _SURE))
-    within = paint(sure, shown.shape, margins=(1.0,)) > 0
-    red = stain.purple < _HAEMOGLOBIN * stain.density[..., 1]
-    lent = within & red & (shown == SEEN.index("WBC"))
-    return np.where(lent, np.uint8(SEEN.index("RBC")), shown)
+    cells = shown == SEEN.index("WBC")
+    here = bounds(cells)
+    within = paint(sure, shown.shape, margins=(1.0,))[here] > 0
+    red = stain.purple[here] < _HAEMOGLOBIN * stain.density[here][..., 1]
+    settled = shown.copy()
+    settled[here][within & red & cells[here]] = SEEN.index("RBC")
+    return settled
 
 
 def find_cells(
@@ -74,10 +78,9 @@ def find_cells(
     """
     raw = shown == SEEN.index("WBC")
     here = bounds(raw, 2)
-    own = widened(fill_holes(opened(raw[here], _THREAD * diameter_px)), here, raw.shape)
-    regions, stats = label_regions(own)
-    area = stats[:, cv2.CC_STAT_AREA] / (np.pi / 4 * diameter_px**2)
-    nuclear = np.bincount(regions[parts.nuclei > 0], minlength=len(area)) > 0
+    regions, areas = label_areas(fill_holes(opened(raw[here], _THREAD * diameter_px)))
+    area = areas / (np.pi / 4 * diameter_px**2)
+    nuclear = np.bincount(regions[parts.nuclei[here] > 0], minlength=len(area)) > 0
     kept = (area > np.where(nuclear, _LEAST_AREA, _BARE_AREA)) & (np.arange(len(area)) > 0)
-    labels = np.where(np.take(kept, regions), regions, 0).astype(np.int32)
+    labels = widened(regions * np.take(kept, regions), here, raw.shape)
     return part_regions(labels, find_star_cells(sight, "WBC"), _LEAST_VOTES)

@@ -49,7 +49,7 @@ def nuclear_pixels(stain: Stain) -> NDArray[np.bool_]:
 
     Where the upper class is hardly more purple than red cells scatter, there is none.
     """
-    values = stain.purple[stain.foreground][::5]
+    values = stain.purple.flat[np.flatnonzero(stain.foreground)[::5]]
     if values.size < 20:
         return np.zeros_like(stain.foreground)
     threshold = _otsu(values)

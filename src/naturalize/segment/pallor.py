@@ -6,11 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from naturalize.segment.regions import label_regions
+from naturalize.segment.gaps import find_gaps, gap_within, n_cut_sides
 
 _PALLOR_SHARE = 0.45
 _BOX_SHARE = 0.6
 _CUT_SOLIDITY = 0.93
+_TINY = 0.02
 
 
 def fill_pallor(foreground: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
@@ -31,20 +32,18 @@ def fill_pallor(foreground: NDArray[np.bool_], diameter_px: float) -> NDArray[np
 
 def _pallor(foreground: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
     """Return the gaps that are small enough, and round or tiny; one side of the image may cut."""
-    labels, stats = label_regions(~foreground, connectivity=4)
-    area = stats[:, cv2.CC_STAT_AREA] / (np.pi / 4 * diameter_px**2)
-    box_area = stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]
-    round_enough = stats[:, cv2.CC_STAT_AREA] > _BOX_SHARE * box_area
-    fill = (area < 0.02) | (round_enough & (area < _PALLOR_SHARE))
-    fill[0] = False
+    disc = np.pi / 4 * diameter_px**2
     pixels = np.zeros_like(foreground)
-    for gap in np.flatnonzero(fill):
-        left, top, width, height, _ = stats[gap]
-        window = (slice(top, top + height), slice(left, left + width))
-        hole = labels[window] == gap
-        sides = (left == 0, top == 0, left + width == labels.shape[1], top + height == len(labels))
-        if not any(sides) or (sum(sides) == 1 and _is_convex(hole)):
-            pixels[window] |= hole
+    for place in find_gaps(foreground):
+        box, n_cut = foreground[place], n_cut_sides(place, foreground.shape)
+        large = _BOX_SHARE * box.size >= _PALLOR_SHARE * disc
+        if n_cut > 1 or (large and sum(box.shape) - 1 >= _TINY * disc):
+            continue
+        gap = gap_within(box)
+        area = np.count_nonzero(gap)
+        round_enough = _BOX_SHARE * box.size < area < _PALLOR_SHARE * disc
+        if (area < _TINY * disc or round_enough) and (not n_cut or _is_convex(gap)):
+            pixels[place] |= gap
     return pixels
 
 

@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from naturalize.quantiles import median, percentiles
 from naturalize.segment.cell_net import SEEN, Sight
-from naturalize.segment.regions import fill_holes, find_boxes, label_areas, near, opened, solidity
+from naturalize.segment.regions import (
+    bounds,
+    fill_holes,
+    find_boxes,
+    near,
+    number_regions,
+    opened,
+    solidity,
+    widened,
+)
 from naturalize.segment.stain import FOREGROUND_SHARE, Stain
 from naturalize.segment.star_cells import find_star_cells, part_regions
 
@@ -37,8 +46,11 @@ def find_platelets(
     ``shown`` uint8 (height, width) tells what each pixel shows, by its place in ``SEEN``;
     ``diameter_px`` is that of a red cell.
     """
-    own = opened(fill_holes(shown == SEEN.index("PLT")), _HAIR * diameter_px)
-    labels = part_regions(label_areas(own)[0], find_star_cells(sight, "PLT"), _LEAST_VOTES)
+    raw = shown == SEEN.index("PLT")
+    around = bounds(raw, 2)
+    own = opened(fill_holes(raw[around]), _HAIR * diameter_px)
+    labels = widened(number_regions(own)[0], around, raw.shape)
+    labels = part_regions(labels, find_star_cells(sight, "PLT"), _LEAST_VOTES)
     found = np.zeros_like(labels)
     for number, place in enumerate(find_boxes(labels), start=1):
         if place is not None:

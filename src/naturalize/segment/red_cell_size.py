@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.segment.edges import Edges, outline_edges, votes
+from naturalize.segment.gaps import find_gaps, gap_within, n_cut_sides
 from naturalize.segment.regions import (
     cut_by_border,
     inner_distance,
@@ -105,12 +106,15 @@ def _diameter(
 
 def _round_holes(foreground: NDArray[np.bool_], largest_px: float) -> NDArray[np.bool_]:
     """Return the holes that may be pale centres; gaps between packed cells have corners."""
-    labels, stats = label_regions(~foreground, connectivity=4)
-    box = stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]
-    area = stats[:, cv2.CC_STAT_AREA]
-    hole = (area > _ROUND_FILL * box) & (area < largest_px) & ~cut_by_border(stats, labels.shape)
-    hole[0] = False
-    return np.asarray(hole[labels])
+    holes = np.zeros_like(foreground)
+    for place in find_gaps(foreground):
+        box = foreground[place]
+        if _ROUND_FILL * box.size >= largest_px or n_cut_sides(place, foreground.shape):
+            continue
+        gap = gap_within(box)
+        if _ROUND_FILL * box.size < np.count_nonzero(gap) < largest_px:
+            holes[place] |= gap
+    return holes
 
 
 def _meeting_diameter(edges: Edges, scale: float, shape: tuple[int, ...]) -> tuple[float, float]:

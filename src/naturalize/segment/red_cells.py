@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.segment.pallor import fill_pallor
-from naturalize.segment.regions import find_boxes, label_regions, opened
+from naturalize.segment.regions import find_boxes, number_regions, opened, tightened
 from naturalize.segment.star_cells import StarCells, covered_shares, home_regions, paint
 
 _THREAD = 0.12
@@ -22,12 +22,14 @@ _LOOSE = (1.25,)
 class RedCells:
     """Red cells as labels int32 (height, width), 0 outside, and what is known of each label.
 
+    ``boxes`` are the rows and columns of each label from 1 on, None for one that has no pixel;
     ``touching`` bool (labels + 1): whether the cell was cut from a clump; ``overlapping`` bool:
     whether a notable part of it lies over or under another; ``agreement`` float64: how well the
-    votes for it agree, in [0, 1]. Some labels may have no pixel.
+    votes for it agree, in [0, 1].
     """
 
     labels: NDArray[np.int32]
+    boxes: list[tuple[slice, slice] | None]
     touching: NDArray[np.bool_]
     overlapping: NDArray[np.bool_]
     agreement: NDArray[np.float64]
@@ -48,17 +50,17 @@ def split_red_cells(
     pixels of other objects.
     """
     filled = _without_threads(fill_pallor(foreground, diameter_px), diameter_px)
-    regions, stats = label_regions(filled)
-    home = home_regions(cells, regions, len(stats))
-    alone = np.bincount(home, minlength=len(stats)) == 1
-    labels = _layered(cells, filled)
-    _keep_whole(labels, cells, np.where(np.take(alone, regions), regions, 0), home)
+    regions, n_regions = number_regions(filled)
+    home = home_regions(cells, regions, n_regions + 1)
+    alone = np.bincount(home, minlength=n_regions + 1) == 1
+    labels = _with_whole(_layered(cells, filled), cells, regions, np.where(alone[home], home, 0))
     if other is not None:
         labels[other] = 0
-    _trim_spurs(labels, diameter_px)
+    boxes = _trim_spurs(labels, diameter_px)
     covered = covered_shares(cells, filled.shape) > _OVERLAP
     return RedCells(
         labels,
+        boxes,
         np.append(False, ~alone[home]),
         np.append(False, covered),
         np.append(0.0, cells.agreement),
@@ -67,33 +69,43 @@ def split_red_cells(
 
 def _layered(cells: StarCells, filled: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Lay the cells on the foreground; the middle of a cell is its own though it looks empty."""
-    labels = paint(cells, filled.shape) * filled
+    labels = paint(cells, filled.shape)
+    labels *= filled
     middle = paint(cells, filled.shape, margins=(_CORE,))
     return np.where(labels == 0, middle, labels)
 
 
-def _keep_whole(
+def _with_whole(
     labels: NDArray[np.int32],
     cells: StarCells,
     regions: NDArray[np.int32],
-    home: NDArray[np.int64],
-) -> None:
-    """Give lone cells all of their ``regions``, in place, but what lies far off their outline."""
-    number = np.zeros(int(max(regions.max(initial=0), home.max(initial=0))) + 1, np.int32)
-    number[home] = np.arange(1, len(cells) + 1)
+    own: NDArray[np.int64],
+) -> NDArray[np.int32]:
+    """Return labels with all of its region, but what lies far off its outline, for a lone cell.
+
+    ``own`` int64 (n,) is the region of each cell that has one for itself, 0 for the others.
+    """
+    number = np.zeros(int(regions.max(initial=0)) + 1, np.int32)
+    number[own] = np.arange(1, len(cells) + 1)
     number[0] = 0
     owner = np.take(number, regions)
-    np.copyto(
-        labels, owner, where=(owner > 0) & (paint(cells, labels.shape, margins=_LOOSE) == owner)
-    )
+    loose = paint(cells, labels.shape, margins=_LOOSE)
+    return np.where((owner > 0) & (loose == owner), owner, labels)
 
 
-def _trim_spurs(labels: NDArray[np.int32], diameter_px: float) -> None:
-    """Take thin spurs from each cell, in place; where the image ends is no spur."""
-    for number, place in enumerate(find_boxes(labels), start=1):
+def _trim_spurs(labels: NDArray[np.int32], diameter_px: float) -> list[tuple[slice, slice] | None]:
+    """Take thin spurs from each cell, in place, and return their boxes.
+
+    Where the image ends is no spur.
+    """
+    boxes = find_boxes(labels)
+    for i, place in enumerate(boxes):
         if place is not None:
-            own = labels[place] == number
-            labels[place][own & ~opened(own, _SPUR * diameter_px)] = 0
+            own = labels[place] == i + 1
+            kept = own & opened(own, _SPUR * diameter_px)
+            labels[place][own & ~kept] = 0
+            boxes[i] = tightened(place, kept)
+    return boxes
 
 
 def _without_threads(pixels: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:

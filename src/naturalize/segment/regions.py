@@ -11,6 +11,11 @@ from scipy import ndimage
 
 T = TypeVar("T", bound=np.generic)
 
+_SHORT = 1 << 16
+_EXACT = 1 << 24
+"""OpenCV counts in float32, which holds whole numbers up to here."""
+_LANES = 32
+
 
 def fill_holes(pixels: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return ``pixels`` (height, width) with every enclosed region filled.
@@ -67,13 +72,35 @@ def label_areas(
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Number the connected regions of a mask from 1; return labels and areas, where 0 is outside.
 
-    Twice as fast as :func:`label_regions`, where boxes are not needed.
+    Three times as fast as :func:`label_regions`, where boxes are not needed.
     """
     here = bounds(pixels)
-    _, part = cv2.connectedComponents(pixels[here].view(np.uint8), connectivity=connectivity)
-    areas = np.bincount(part.ravel(), minlength=1)
+    part, n_regions = number_regions(pixels[here], connectivity=connectivity)
+    areas = count_pixels(part, n_regions + 1)
     areas[0] += pixels.size - part.size
-    return widened(np.asarray(part, dtype=np.int32), here, pixels.shape), areas
+    return widened(part, here, pixels.shape), areas
+
+
+def number_regions(
+    pixels: NDArray[np.bool_], *, connectivity: int = 8
+) -> tuple[NDArray[np.int32], int]:
+    """Number the connected regions of a mask from 1; return labels and how many there are."""
+    count, labels = cv2.connectedComponents(pixels.view(np.uint8), connectivity=connectivity)
+    return np.asarray(labels, dtype=np.int32), count - 1
+
+
+def count_pixels(labels: NDArray[np.int32], n_labels: int) -> NDArray[np.int64]:
+    """Return how many pixels show each of the labels 0 to ``n_labels`` - 1, int64 (n_labels,).
+
+    As ``numpy.bincount``, several times as fast where labels fit 16 bits.
+
+    >>> count_pixels(np.array([[0, 2, 2]], dtype=np.int32), 4).tolist()
+    [1, 0, 2, 0]
+    """
+    if n_labels > _SHORT or labels.size >= _EXACT:
+        return np.bincount(labels.ravel(), minlength=n_labels)
+    counts = cv2.calcHist([labels.astype(np.uint16)], [0], None, [n_labels], [0, n_labels])
+    return counts.ravel().astype(np.int64)
 
 
 def widened(part: NDArray[T], here: tuple[slice, slice], shape: tuple[int, ...]) -> NDArray[T]:
@@ -101,6 +128,19 @@ def find_boxes(labels: NDArray[np.int32]) -> list[tuple[slice, slice] | None]:
         None if place is None else (_moved(place[0], top), _moved(place[1], left))
         for place in found
     ]
+
+
+def tightened(place: tuple[slice, slice], pixels: NDArray[np.bool_]) -> tuple[slice, slice] | None:
+    """Return the rows and columns that ``pixels``, which lie at ``place``, reach; None for none.
+
+    >>> tightened((slice(5, 7), slice(0, 2)), np.array([[False, False], [False, True]]))
+    (slice(6, 7, None), slice(1, 2, None))
+    """
+    left, top, width, height = cv2.boundingRect(pixels.view(np.uint8))
+    if not width:
+        return None
+    top, left = top + place[0].start, left + place[1].start
+    return slice(top, top + height), slice(left, left + width)
 
 
 def _moved(part: slice, by: int) -> slice:
@@ -140,11 +180,14 @@ def opened(pixels: NDArray[np.bool_], width_px: float) -> NDArray[np.bool_]:
     """
     side = max(1, round(width_px)) | 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    (height, width), reach = pixels.shape, side - 1
+    # Rows that fill a processor's registers to the end take half the time of other ones.
+    rest = -(width + 2 * reach) % _LANES
     framed = cv2.copyMakeBorder(
-        pixels.astype(np.uint8), side, side, side, side, cv2.BORDER_REPLICATE
+        pixels.view(np.uint8), reach, reach, reach, reach + rest, cv2.BORDER_REPLICATE
     )
     smooth = cv2.morphologyEx(framed, cv2.MORPH_OPEN, disc)
-    return np.ascontiguousarray(smooth[side:-side, side:-side] > 0)
+    return smooth[reach : reach + height, reach : reach + width] > 0
 
 
 def shrunk(pixels: NDArray[np.bool_], step: int) -> NDArray[np.float32]:

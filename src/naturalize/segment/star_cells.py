@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.quantiles import median
-from naturalize.segment.cell_net import COARSE, N_RAYS, SEEN, Sight, most_likely
+from naturalize.segment.cell_net import COARSE, N_RAYS, SEEN, Sight
+from naturalize.segment.regions import count_pixels
 
 _MARGIN = 24
 _SPREAD = 1.2
@@ -75,13 +76,14 @@ def find_star_cells(sight: Sight, kind: str) -> StarCells:
     Every place that shows the kind votes; a cell's outline is the median of what its voters tell.
     """
     place = np.nonzero(_shown(sight, kind))
-    votes = sight.centres[:, place[0], place[1]].T
-    choice, n_peaks = _choices(votes, sight.centres.shape[1:])
-    rays = sight.rays[:, place[0], place[1]].T
+    if len(place[0]) < _LEAST_VOTES:
+        return _no_cells()
+    told = np.concatenate([one[:, place[0], place[1]] for one in (sight.centres, sight.rays)])
+    choice, n_peaks = _choices(told[:2].T, sight.centres.shape[1:])
     order = np.argsort(choice, kind="stable")
     ends = np.searchsorted(choice[order], np.arange(n_peaks + 2))
     groups = (order[start:end] for start, end in pairwise(ends[1:]))
-    found = [_agreed(votes[mine], rays[mine]) for mine in groups if len(mine) >= _LEAST_VOTES]
+    found = [_agreed(told[:, mine]) for mine in groups if len(mine) >= _LEAST_VOTES]
     return _cells(found, sight.scale) if found else _no_cells()
 
 
@@ -108,10 +110,8 @@ def home_regions(cells: StarCells, regions: NDArray[np.int32], n_regions: int) -
 
     ``regions`` int32 (height, width) are numbered from 1 to ``n_regions`` - 1.
     """
-    inside = paint(cells, regions.shape, margins=(1.0,)).astype(np.int64)
-    pairs = np.bincount(
-        (inside * n_regions + regions).ravel(), minlength=(len(cells) + 1) * n_regions
-    )
+    inside = paint(cells, regions.shape, margins=(1.0,))
+    pairs = count_pixels(inside * n_regions + regions, (len(cells) + 1) * n_regions)
     pixels = pairs.reshape(len(cells) + 1, n_regions)[1:]
     pixels[:, 0] = 0
     return np.asarray(pixels.argmax(axis=1))
@@ -136,10 +136,11 @@ def covered_shares(cells: StarCells, shape: tuple[int, ...]) -> NDArray[np.float
     """Return the share of each cell, on an image of ``shape``, that is another cell's as well."""
     count = np.zeros(shape[:2], dtype=np.uint8)
     windows = []
-    for outline in np.rint(cells.outlines()[..., ::-1]).astype(np.int32):
-        left, top = outline.min(axis=0).clip(0)
-        right, bottom = outline.max(axis=0) + 1
-        window = (slice(top, max(bottom, top)), slice(left, max(right, left)))
+    outlines = np.rint(cells.outlines()[..., ::-1]).astype(np.int32)
+    first, last = outlines.min(axis=1).clip(0), outlines.max(axis=1) + 1
+    ends = np.concatenate([first, np.maximum(first, last)], axis=1).tolist()
+    for outline, (left, top, right, bottom) in zip(outlines, ends, strict=True):
+        window = (slice(top, bottom), slice(left, right))
         inside = np.zeros(count[window].shape, dtype=np.uint8)
         if inside.size:
             cv2.fillPoly(inside, [outline - (left, top)], 1)
@@ -152,10 +153,11 @@ def covered_shares(cells: StarCells, shape: tuple[int, ...]) -> NDArray[np.float
 def _shown(sight: Sight, kind: str) -> NDArray[np.bool_]:
     """Return bool (h, w): places most of whose pixels show the kind."""
     _, h, w = sight.centres.shape
-    most = most_likely(sight.shares) == SEEN.index(kind)
-    whole = np.zeros((h * COARSE, w * COARSE), dtype=np.bool_)
+    most = sight.most == SEEN.index(kind)
+    whole = np.zeros((h * COARSE, w * COARSE), dtype=np.uint8)
     whole[: most.shape[0], : most.shape[1]] = most
-    return np.asarray(whole.reshape(h, COARSE, w, COARSE).sum(axis=(1, 3)) > COARSE)
+    count = sum(whole[row::COARSE, column::COARSE] for row, column in np.ndindex(COARSE, COARSE))
+    return np.asarray(count > COARSE)
 
 
 def _choices(votes: NDArray[np.float32], shape: tuple[int, ...]) -> tuple[NDArray[np.int64], int]:
@@ -181,12 +183,16 @@ def _choices(votes: NDArray[np.float32], shape: tuple[int, ...]) -> tuple[NDArra
 _Agreed = tuple[NDArray[np.float32], NDArray[np.float32], int, float]
 
 
-def _agreed(votes: NDArray[np.float32], rays: NDArray[np.float32]) -> _Agreed:
-    """Return centre and rays of one cell, its number of votes, and how well they agree."""
-    centre, reach = median(votes.T), median(rays.T)
-    strayed = float(median(np.hypot(*(votes - centre).T)))
-    bent = float(np.abs(rays - reach).mean())
-    return centre, reach, len(votes), 1 / (1 + (strayed + bent) / 2)
+def _agreed(told: NDArray[np.float32]) -> _Agreed:
+    """Return centre and rays of one cell, its number of votes, and how well they agree.
+
+    ``told`` (34, n): the row and column of the centre and the rays that each of its places tells.
+    """
+    usual = median(told)
+    off = told - usual[:, None]
+    strayed = float(median(np.hypot(off[0], off[1])))
+    bent = float(np.abs(off[2:]).mean())
+    return usual[:2], usual[2:], told.shape[1], 1 / (1 + (strayed + bent) / 2)
 
 
 def _cells(found: list[_Agreed], scale: tuple[float, float]) -> StarCells:
