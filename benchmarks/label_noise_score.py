@@ -26,6 +26,8 @@ Numbers = NDArray[np.float64]
 
 LABEL, AGAINST, UNSURE = "label", "against", "unsure"
 RESAMPLES = 2000
+FEW = 5
+"""Controls below which a pair of classes has no rate of false alarms of its own."""
 CEILINGS = ("accuracy", "macro_f1")
 
 
@@ -54,10 +56,15 @@ def score(
     """Return what judges said of each kind, how far they agree, and the ranges.
 
     ``lower`` counts a label as wrong where both judges side against it, ``upper`` where either
-    does or is unsure; each less what the same rule says of controls
-    (:func:`less_false_alarms`).
+    does or is unsure: as judged, and less the share of controls of which the same rule says so,
+    of all together or of each pair of classes.
     """
     by_kind = grouped(rows)
+    ways = {
+        "as judged": None,
+        "less controls": ["" for _ in rows],
+        "less controls, pair by pair": pairs_of(rows),
+    }
     both = {name for name in first if first[name] == second[name] == AGAINST}
     either = {name for name in first if not first[name] == second[name] == LABEL}
     return {
@@ -79,8 +86,10 @@ def score(
             for name, some in by_kind.items()
         },
         "pairs": _pairs(rows, both, either),
-        "lower": ceiling(rows, both, classes),
-        "upper": ceiling(rows, either, classes),
+        **{
+            end: {way: ceiling(rows, hit, some, classes) for way, some in ways.items()}
+            for end, hit in (("lower", both), ("upper", either))
+        },
     }
 
 
@@ -96,47 +105,47 @@ def grouped(rows: Sequence[Answered]) -> dict[str, list[Answered]]:
     return {name: some for name, some in found.items() if some}
 
 
+def pairs_of(rows: Sequence[Answered]) -> list[str]:
+    """Return for each image its label and what it is judged against; "" for pairs of few controls.
+
+    Which of two neighbouring stages judges prefer differs from pair to pair.
+    """
+    pairs = [f"{row.label} or {row.against}" for row in rows]
+    controls = Counter(p for p, row in zip(pairs, rows, strict=True) if row.kind == CONTROL)
+    return [pair if controls[pair] >= FEW else "" for pair in pairs]
+
+
 def ceiling(
-    rows: Sequence[Answered], flagged: set[str], classes: Sequence[str]
+    rows: Sequence[Answered],
+    flagged: set[str],
+    strata: Sequence[str] | None,
+    classes: Sequence[str],
 ) -> dict[str, dict[str, float]]:
     """Return the share of labels that are wrong and what a perfect reader then scores on them.
 
-    A contradicted image that is ``flagged`` counts as filed wrongly by as much as
-    :func:`less_false_alarms` leaves of it, and the perfect reader answers what the networks do.
-    ``uncorrected`` is the share without that. 95% intervals resample groups of all images.
+    Contradicted images that are ``flagged`` count as filed wrongly, and the perfect reader answers
+    what the networks do. With ``strata``, one name an image, they do so by as much as the share
+    flagged exceeds that of controls of their stratum. 95% intervals resample groups.
     """
-    names, group = np.unique([row.group for row in rows], return_inverse=True)
-    drawn = multinomial(len(names), RESAMPLES, seeds.child(0, "label noise ceiling"))
-    weights = np.vstack([np.ones(len(names)), drawn])[:, group].astype(np.float64)
-    control = np.array([row.kind == CONTROL for row in rows])
-    contradicted = np.array([row.kind in (UNLIKELY, DOUBTED) for row in rows])
+    weights = _weights(rows)
     hit = np.array([row.id in flagged for row in rows])
-    raw = _share(weights, hit, contradicted)
-    kept = less_false_alarms(raw, _share(weights, hit, control))
-    part = np.divide(kept, raw, out=np.zeros_like(raw), where=raw > 0)
-    wrong = weights[:, hit & contradicted].sum(axis=1) / weights.sum(axis=1)
-    confusion = _confusion(rows, weights, hit & contradicted, part, classes)
-    best = overall_scores(confusion)[:, [OVERALL.index(name) for name in CEILINGS]]
-    values = np.column_stack([part * wrong, wrong, best])
+    contradicted = np.array([row.kind in (UNLIKELY, DOUBTED) for row in rows])
+    wrong = weights * (hit & contradicted)
+    for name in set(strata or ()):
+        inside = np.array([stratum == name for stratum in strata or ()])
+        control = inside & np.array([row.kind == CONTROL for row in rows])
+        seen = _share(weights, hit, inside & contradicted)
+        excess = np.maximum(seen - _share(weights, hit, control), 0)
+        part = np.divide(excess, seen, out=np.zeros_like(seen), where=seen > 0)
+        wrong[:, inside] *= part[:, None]
+    best = overall_scores(_confusion(rows, weights, wrong, classes))
+    shares = wrong.sum(axis=1) / weights.sum(axis=1)
+    values = np.column_stack([shares, *(best[:, OVERALL.index(name)] for name in CEILINGS)])
     found = intervals(values[0], values[1:], level=0.95)
-    told = ("wrong", "uncorrected", *CEILINGS)
     return {
         name: {key: round(number, 4) for key, number in asdict(one).items()}
-        for name, one in zip(told, found, strict=True)
+        for name, one in zip(("wrong", *CEILINGS), found, strict=True)
     }
-
-
-def less_false_alarms(seen: Numbers, alarms: Numbers) -> Numbers:
-    """Return the share truly wrong of a share ``seen`` as wrong, given that of right ones.
-
-    Rogan and Gladen 1978 (Am. J. Epidemiol. 107, 71-76) with a sensitivity of 1: a judge who
-    overlooks no wrong label.
-
-    >>> less_false_alarms(np.array([0.6, 0.1]), np.array([0.2, 0.2])).round(3).tolist()
-    [0.5, 0.0]
-    """
-    room = np.maximum(1 - alarms, 1e-12)
-    return np.asarray(np.maximum(seen - alarms, 0) / room)
 
 
 def _share(weights: Numbers, hit: NDArray[np.bool_], among: NDArray[np.bool_]) -> Numbers:
@@ -145,31 +154,34 @@ def _share(weights: Numbers, hit: NDArray[np.bool_], among: NDArray[np.bool_]) -
     return np.asarray(weights[:, among & hit].sum(axis=1) / np.maximum(whole, 1))
 
 
+def _weights(rows: Sequence[Answered]) -> Numbers:
+    """Return how often each image counts: once, then in each resample of groups."""
+    names, group = np.unique([row.group for row in rows], return_inverse=True)
+    drawn = multinomial(len(names), RESAMPLES, seeds.child(0, "label noise ceiling"))
+    return np.vstack([np.ones(len(names)), drawn])[:, group].astype(np.float64)
+
+
 def _confusion(
-    rows: Sequence[Answered],
-    weights: Numbers,
-    wrong: NDArray[np.bool_],
-    part: Numbers,
-    classes: Sequence[str],
+    rows: Sequence[Answered], weights: Numbers, wrong: Numbers, classes: Sequence[str]
 ) -> Numbers:
-    """Return the perfect reader's confusion with the labels, by resample, (resamples, C, C)."""
+    """Return the perfect reader's confusion with the labels, (resamples, C, C)."""
     labels, size = [row.label for row in rows], len(classes)
     eye = np.eye(size**2)
     as_filed = eye[confusion_cells(labels, labels, classes)]
     as_read = eye[confusion_cells(labels, [row.answer for row in rows], classes)]
-    moved = weights[:, wrong] @ (as_read - as_filed)[wrong]
-    return np.asarray((weights @ as_filed + part[:, None] * moved).reshape(-1, size, size))
+    counts = (weights - wrong) @ as_filed + wrong @ as_read
+    return np.asarray(counts.reshape(-1, size, size))
 
 
 def _pairs(rows: Sequence[Answered], both: set[str], either: set[str]) -> dict[str, dict[str, int]]:
-    """Return by label and answer how many contradicted images there are and what is said of them."""
+    """Return by label and what it is judged against how many images there are, and what is said."""
     pairs = defaultdict[str, Counter[str]](Counter)
-    for row in rows:
-        if row.kind in (UNLIKELY, DOUBTED):
-            said = {"images": 1, "both against": row.id in both}
-            said["either against or unsure"] = row.id in either
-            pairs[f"{row.label} read as {row.answer}"].update(said)
-    by_size = sorted(pairs.items(), key=lambda pair: (-pair[1]["images"], pair[0]))
+    for row in (row for row in rows if row.kind):
+        kind = "controls" if row.kind == CONTROL else "contradicted"
+        said = {kind: 1, f"{kind}, both against": row.id in both}
+        said[f"{kind}, either against or unsure"] = row.id in either
+        pairs[f"{row.label} or {row.against}"].update(said)
+    by_size = sorted(pairs.items(), key=lambda pair: (-pair[1]["contradicted"], pair[0]))
     return {name: {key: int(n) for key, n in count.items()} for name, count in by_size}
 
 

@@ -81,10 +81,8 @@ def _groups_of(row: Row) -> list[str]:
     return [row.kind, *(f"{row.kind} {said}" for said in (row.source, place, shape))]
 
 
-def agreement(
-    first: Mapping[int, Hashable], second: Mapping[int, Hashable]
-) -> dict[str, object]:
-    """Return the share of things judged alike, and Cohen's kappa (1960), None where it has no value.
+def agreement(first: Mapping[int, Hashable], second: Mapping[int, Hashable]) -> dict[str, object]:
+    """Return the share judged alike, and Cohen's kappa (1960), None where that has no value.
 
     >>> agreement({1: True, 2: True, 3: False, 4: False}, {1: True, 2: False, 3: False, 4: False})
     {'n': 4, 'alike': 0.75, 'kappa': 0.5, 'differ': [2]}
