@@ -93,8 +93,8 @@ def _ranges(result: Figures) -> str:
     ]
     return (
         "## The range\n\nA label counts as wrong by one of two rules. The share of controls of "
-        "which the same rule says so is taken off: of all together, or of each pair of classes that "
-        "has five (the others together). 95% intervals resample groups.\n\n"
+        "which the same rule says so is taken off: of all together, or of each pair of classes "
+        "that has five (the others together). 95% intervals resample groups.\n\n"
         + table(["a label is wrong where", *COLUMNS.values()], rows)
     )
 
