@@ -98,6 +98,7 @@ class TestSpec:
             ({"folds": 5, "swapped_surroundings": True}, "in their own surroundings"),
             ({"arms": {"x": {"best_of": ["none"], "choice_seeds": [7]}}}, "some of seeds"),
             ({"training": {"bugdet": 3}}, "bugdet"),
+            ({"arms": {"x": {"train": "none", "composed": {"share": 1.5}}}}, "share"),
         ],
     )
     def test_mistakes_are_named(self, wrong: dict[str, object], says: str, tmp_path: Path) -> None:
@@ -434,6 +435,7 @@ class TestComposites:
         arms = {
             "naturalize": {"train": "naturalize", "composed": composed},
             "originals": {"train": "naturalize", "composed": composed | {"shows": "originals"}},
+            "quarter": {"train": "naturalize", "composed": composed | {"share": 0.25}},
             "flips": {"train": "flips"},
         }
         home = Home(tmp_path, spec_of(arms=arms), split)
@@ -443,7 +445,13 @@ class TestComposites:
             {c: n + cell.summary["synthetic_seen"][c] for c, n in cell.summary["real_seen"].items()}
             for cell in cells
         ]
-        assert shown[0] == shown[1] == shown[2]
+        assert all(counts == shown[0] for counts in shown)
+        synthetic = {
+            composed.get("share", composed["shows"]): sum(cell.summary["synthetic_seen"].values())
+            for cell in cells
+            if (composed := cell.manifest["parameters"]["composed"]) is not None
+        }
+        assert 0 < synthetic[0.25] < synthetic["composites"]
         (block,) = gather(home, resamples=50).blocks
         assert [arm.name for arm in block.report.arms] == list(arms)
         assert block.report.arms[0].blood is not None

@@ -34,6 +34,7 @@ def run_cell(home: Home, cell: Cell) -> Artefact:
             home.folder / "trainings" / cell.name,
             composites=composites,
             arm=cell.treatment.train,
+            share=composed.share if composed is not None else None,
             model=training.model,
             budget_images=training.budget,
             batch_size=training.batch,
@@ -68,9 +69,11 @@ def cell_request(home: Home, cell: Cell) -> Request:
     """Return what decides a cell: nothing of the study's other arms, so a study may grow."""
     composed = cell.treatment.composed
     recipe = composed.resolved().model_dump(mode="json") if composed is not None else None
+    # Of keys that came later those not given are left out, so that earlier cells stay valid.
+    shown = composed.model_dump(mode="json", exclude_none=True) if composed is not None else None
     parameters = {
         "train": cell.treatment.train,
-        "composed": composed.model_dump(mode="json") if composed is not None else None,
+        "composed": shown,
         "recipe": recipe,
         "ground": cell.ground.name,
         "folds": home.spec.folds,

@@ -19,6 +19,7 @@ from naturalize.study.training import Name, Seeds, Training, Written
 class Composed(Written):
     """The composites an arm shows: ``dose`` for each real train image, made by ``recipe``.
 
+    ``share`` is their part of what is shown, where it is not the arm's own (a half).
     ``change`` replaces keys of the recipe. ``shows: originals`` is a control: in place of each
     composite the real image its cell was cut out of.
     """
@@ -26,6 +27,7 @@ class Composed(Written):
     recipe: str = "naturalize"
     change: dict[str, Any] = Field(default_factory=dict)
     dose: Annotated[float, Field(gt=0, le=100)] = 3.0
+    share: Annotated[float, Field(gt=0, le=1)] | None = None
     shows: Literal["composites", "originals"] = "composites"
 
     def resolved(self) -> Recipe:

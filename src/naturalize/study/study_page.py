@@ -123,7 +123,8 @@ def _place(spec: Spec, name: str, block: Block) -> tuple[str, float | None]:
     composed = spec.arms[name].composed
     if composed is None:
         return "", None
-    return composed.recipe, composed.dose if composed.shows == "composites" else 0.0
+    share = "" if composed.share is None else f", share {composed.share:g}"
+    return composed.recipe + share, composed.dose if composed.shows == "composites" else 0.0
 
 
 def _block(block: Block) -> Section:
@@ -207,5 +208,6 @@ def _composed(arm: ArmSpec) -> str:
         return "none"
     one = arm.composed
     changed = "; ".join(f"{key}: {value}" for key, value in one.change.items())
-    words = f"{one.dose:g} a real image, {one.recipe}" + (f" ({changed})" if changed else "")
+    share = "" if one.share is None else f", {one.share:g} of what is shown"
+    words = f"{one.dose:g} a real image{share}, {one.recipe}" + (f" ({changed})" if changed else "")
     return f"the originals of: {words}" if one.shows == "originals" else words
