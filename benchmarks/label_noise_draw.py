@@ -24,7 +24,7 @@ from segment_sheets import write_pages
 JUDGES = (1, 2)
 TILE_PX, SHOWN_PX, CAPTION_PX = 512, 256, 26
 COLUMNS, LINES = 3, 2
-UNLIKELY, DOUBTED, CONTROL = "confident", "other", "control"
+SURE, DOUBTED, CONTROL = "confident", "other", "control"
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,11 @@ class Answered:
     a_1: str = ""
     number_2: int = 0
     a_2: str = ""
+
+    @property
+    def pair(self) -> str:
+        """The label and what it is judged against."""
+        return f"{self.label} / {self.against}"
 
     def seen_by(self, judge: int) -> tuple[int, str, str]:
         """Return the image's number on the sheets of a judge, and the classes called A and B."""
@@ -87,8 +92,9 @@ class Pool:
 def draw(pool: Pool, *, seed: int) -> list[Answered]:
     """Return all images: the contradicted ones and their controls with their numbers.
 
-    Contradicted with confidence is a :func:`~naturalize.curate.label_suspect.find_label_suspects`.
-    For each contradicted image one control of the same label is drawn, where there is one with the
+    Contradicted with confidence are those that
+    :func:`~naturalize.curate.label_suspect.find_label_suspects` finds. For each contradicted image
+    one control of the same label is drawn, where there is one with the
     same class in second place.
     """
     rng = seeds.child(seed, "label noise")
@@ -112,7 +118,7 @@ def _answered(pool: Pool) -> dict[str, Answered]:
     for name, answer in zip(pool.predictions.sample_ids, pool.predictions.labels(), strict=True):
         row = Answered(name, pool.samples[name].group, labels[name], answer)
         if answer != row.label:
-            kind = UNLIKELY if name in sure else DOUBTED
+            kind = SURE if name in sure else DOUBTED
             row = replace(row, kind=kind, against=answer)
         rows[name] = row
     return rows

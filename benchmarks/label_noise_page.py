@@ -17,8 +17,8 @@ COLUMNS = {
 ENDS = {"lower": "both judges side against the label", "upper": "either does, or is unsure"}
 LIMITS = """## What this does not show
 
-- Both judgements are readings by one vision-language model, the second with the images in another
-  order, newly numbered, names swapped at random. **No haematologist has looked.** The same reader
+- Both judgements are readings by one vision-language model in one session, the second with the
+  images in another order, newly numbered, names swapped at random. **No haematologist has looked.** The same reader
   shares its mistakes with itself, so that the agreement says less than that of two persons.
 - Labels that networks share are not counted: who learns from labels of one habit repeats the habit.
   Only what networks contradict is held against the labels, so the real share may be higher.
@@ -117,7 +117,7 @@ def _judges(result: Figures) -> str:
 
 
 def _pairs(result: Figures) -> str:
-    head = ["label or the other name", "contradicted", "both against", "controls", "both against"]
+    head = ["label / the other name", "contradicted", "both against", "controls", "both against"]
     keys = ("contradicted", "contradicted, both against", "controls", "controls, both against")
     rows = [[name, *(one.get(key, 0) for key in keys)] for name, one in result["pairs"].items()]
     return "## Pair of classes by pair\n\n" + table(head, rows)

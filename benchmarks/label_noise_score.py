@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from label_noise_draw import CONTROL, DOUBTED, UNLIKELY, Answered
+from label_noise_draw import CONTROL, DOUBTED, SURE, Answered
 from naturalize import seeds
 from naturalize.datasets.manifest import read_table
 from naturalize.errors import InputError
@@ -96,8 +96,8 @@ def score(
 def grouped(rows: Sequence[Answered]) -> dict[str, list[Answered]]:
     """Return the images judged, by why they were drawn."""
     kinds = {
-        "contradicted": (UNLIKELY, DOUBTED),
-        "contradicted with confidence": (UNLIKELY,),
+        "contradicted": (SURE, DOUBTED),
+        "contradicted with confidence": (SURE,),
         "contradicted without": (DOUBTED,),
         "controls": (CONTROL,),
     }
@@ -110,9 +110,8 @@ def pairs_of(rows: Sequence[Answered]) -> list[str]:
 
     Which of two neighbouring stages judges prefer differs from pair to pair.
     """
-    pairs = [f"{row.label} or {row.against}" for row in rows]
-    controls = Counter(p for p, row in zip(pairs, rows, strict=True) if row.kind == CONTROL)
-    return [pair if controls[pair] >= FEW else "" for pair in pairs]
+    controls = Counter(row.pair for row in rows if row.kind == CONTROL)
+    return [row.pair if controls[row.pair] >= FEW else "" for row in rows]
 
 
 def ceiling(
@@ -129,7 +128,7 @@ def ceiling(
     """
     weights = _weights(rows)
     hit = np.array([row.id in flagged for row in rows])
-    contradicted = np.array([row.kind in (UNLIKELY, DOUBTED) for row in rows])
+    contradicted = np.array([row.kind in (SURE, DOUBTED) for row in rows])
     wrong = weights * (hit & contradicted)
     for name in set(strata or ()):
         inside = np.array([stratum == name for stratum in strata or ()])
@@ -180,7 +179,7 @@ def _pairs(rows: Sequence[Answered], both: set[str], either: set[str]) -> dict[s
         kind = "controls" if row.kind == CONTROL else "contradicted"
         said = {kind: 1, f"{kind}, both against": row.id in both}
         said[f"{kind}, either against or unsure"] = row.id in either
-        pairs[f"{row.label} or {row.against}"].update(said)
+        pairs[row.pair].update(said)
     by_size = sorted(pairs.items(), key=lambda pair: (-pair[1]["contradicted"], pair[0]))
     return {name: {key: int(n) for key, n in count.items()} for name, count in by_size}
 

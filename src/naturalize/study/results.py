@@ -137,8 +137,8 @@ def _block(
     chosen: Choices,
     resamples: int,
 ) -> Block:
-    spec, answered = home.spec, next(iter(arms.values()))[0].sample_ids
-    samples = tuple(sample for sample in tested.samples if sample.id in set(answered))
+    spec, answered = home.spec, set(next(iter(arms.values()))[0].sample_ids)
+    samples = tuple(sample for sample in tested.samples if sample.id in answered)
     pairs = [(a, b) for a, b in spec.pairs if a in arms and b in arms]
     report = evaluate_arms(
         arms,

@@ -22,15 +22,15 @@ from naturalize.study.results import Block, StudyResults
 from naturalize.study.spec import ArmSpec, Spec
 from naturalize.study.tested import MOVED, OTHER, REAL, STRANGE, SWAPPED
 
-EDITED = (
+_EDITED = (
     " In other surroundings a test cell, as the segmenter finds it, lies where the cell of another "
     "test image lay, which gives light and neighbours. Surroundings of its own class are the "
     "control for the editing; both show the same cells."
 )
 _AFTER = {
     REAL: "",
-    MOVED: ", in surroundings of their own class",
-    SWAPPED: ", in surroundings of another class",
+    MOVED: ", cells moved, own class",
+    SWAPPED: ", cells moved, another class",
     STRANGE: ", second source",
     OTHER: ", other slides",
 }
@@ -190,7 +190,7 @@ def _method(results: StudyResults) -> Section:
         "other arm: a composite takes the place of a real image of its own class. "
         f"{training.model}, {training.px or 'its own'} px, batches of {training.batch}, a fixed "
         "one-cycle schedule, last weights; seeds "
-        f"{', '.join(map(str, spec.seeds))}.{EDITED if spec.swapped_surroundings else ''}"
+        f"{', '.join(map(str, spec.seeds))}.{_EDITED if spec.swapped_surroundings else ''}"
     )
     took = f"{results.cells} trainings took {results.seconds / 60:,.0f} minutes in all."
     data = "" if results.phantoms else " --split SPLIT"
