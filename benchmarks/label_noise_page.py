@@ -18,8 +18,9 @@ ENDS = {"lower": "both judges side against the label", "upper": "either does, or
 LIMITS = """## What this does not show
 
 - Both judgements are readings by one vision-language model in one session, the second with the
-  images in another order, newly numbered, names swapped at random. **No haematologist has looked.** The same reader
-  shares its mistakes with itself, so that the agreement says less than that of two persons.
+  images in another order, newly numbered, names swapped at random. **No haematologist has looked.**
+  The same reader shares its mistakes with itself, so that the agreement says less than that of two
+  persons.
 - Labels that networks share are not counted: who learns from labels of one habit repeats the habit.
   Only what networks contradict is held against the labels, so the real share may be higher.
 - Controls are of the same label with the same class in second place, where there are such images,
