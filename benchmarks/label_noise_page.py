@@ -69,10 +69,10 @@ def _headline(result: Figures) -> str:
     return (
         f"**Of 100 test labels {_shares(off)} are wrong as far as two readings by a "
         f"vision-language model can tell, beyond what they say of controls ({_shares(raw)} without "
-        f"taking that off). A perfect reader would then reach an accuracy of {_scores(off, 'accuracy')} and a macro F1 "
-        f"of {_scores(off, 'macro_f1')} ({_scores(raw, 'accuracy')} and "
-        f"{_scores(raw, 'macro_f1')}).** These are the ends of the rules below; intervals come on "
-        "top."
+        "taking that off). A perfect reader would then reach an accuracy of "
+        f"{_scores(off, 'accuracy')} and a macro F1 of {_scores(off, 'macro_f1')} "
+        f"({_scores(raw, 'accuracy')} and {_scores(raw, 'macro_f1')}).** These are the ends of the "
+        "rules below; intervals come on top."
     )
 
 
