@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,8 +81,8 @@ def _groups_of(row: Row) -> list[str]:
     return [row.kind, *(f"{row.kind} {said}" for said in (row.source, place, shape))]
 
 
-def agreement(first: Good, second: Good) -> dict[str, object]:
-    """Return the share of masks judged alike, and Cohen's kappa (1960), None where it has no value.
+def agreement(first: Mapping[int, Hashable], second: Mapping[int, Hashable]) -> dict[str, object]:
+    """Return the share judged alike, and Cohen's kappa (1960), None where that has no value.
 
     >>> agreement({1: True, 2: True, 3: False, 4: False}, {1: True, 2: False, 3: False, 4: False})
     {'n': 4, 'alike': 0.75, 'kappa': 0.5, 'differ': [2]}
@@ -90,7 +90,7 @@ def agreement(first: Good, second: Good) -> dict[str, object]:
     n = len(first)
     differ = [k for k in first if first[k] != second[k]]
     observed = 1 - len(differ) / n
-    shares = [sum(good.values()) / n for good in (first, second)]
-    chance = shares[0] * shares[1] + (1 - shares[0]) * (1 - shares[1])
+    counts = [Counter(said.values()) for said in (first, second)]
+    chance = sum(counts[0][word] * counts[1][word] for word in counts[0]) / n**2
     kappa = None if chance == 1 else round((observed - chance) / (1 - chance), 4)
     return {"n": n, "alike": round(observed, 4), "kappa": kappa, "differ": differ}

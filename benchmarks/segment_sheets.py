@@ -44,23 +44,25 @@ def write_sheets(
     return written
 
 
-def write_pages(tiles: Sequence[Rgb], folder: Path, name: str) -> list[Path]:
-    """Write tiles, numbered from 1, 24 on a sheet."""
-    size, written = COLUMNS * LINES, []
+def write_pages(
+    tiles: Sequence[Rgb], folder: Path, name: str, *, columns: int = COLUMNS, lines: int = LINES
+) -> list[Path]:
+    """Write tiles, numbered from 1, 24 on a sheet unless told otherwise."""
+    size, written = columns * lines, []
     for start in range(0, len(tiles), size):
         some = tiles[start : start + size]
         written.append(folder / f"{name}-{start + 1:03d}-{start + len(some):03d}.png")
-        written[-1].write_bytes(images.encode_png(sheet(some)))
+        written[-1].write_bytes(images.encode_png(sheet(some, columns=columns)))
     return written
 
 
-def sheet(tiles: Sequence[Rgb]) -> Rgb:
-    """Put tiles of one size side by side, four in a line."""
+def sheet(tiles: Sequence[Rgb], *, columns: int = COLUMNS) -> Rgb:
+    """Put tiles of one size side by side, four in a line unless told otherwise."""
     height, width = tiles[0].shape[:2]
-    lines = -(-len(tiles) // COLUMNS)
-    canvas = np.full((lines * height, COLUMNS * (width + GAP_PX) - GAP_PX, 3), 255, dtype=np.uint8)
+    lines = -(-len(tiles) // columns)
+    canvas = np.full((lines * height, columns * (width + GAP_PX) - GAP_PX, 3), 255, dtype=np.uint8)
     for i, tile in enumerate(tiles):
-        top, left = i // COLUMNS * height, i % COLUMNS * (width + GAP_PX)
+        top, left = i // columns * height, i % columns * (width + GAP_PX)
         canvas[top : top + height, left : left + width] = tile
     return canvas
 

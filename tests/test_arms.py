@@ -46,6 +46,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 class TestNames:
     def test_settings_combine(self) -> None:
+        assert find_arm("naturalize", share=0.25).synthetic_share == 0.25
         arm = find_arm("strong+balanced+mixup")
         assert arm.flips
         assert arm.crops

@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections import Counter
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,18 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from naturalize.artefact import Artefact, open_artefact
+from naturalize.audit.edited_side import EditedSide
 from naturalize.compose.composite_set import CompositeSet
 from naturalize.compose.record import read_records
 from naturalize.cutouts.bank import CutoutBank
+from naturalize.datasets import phantom
 from naturalize.datasets.import_dataset import import_dataset
+from naturalize.datasets.manifest import write_table
 from naturalize.datasets.sample import Sample
 from naturalize.errors import InputError, LeakError
+from naturalize.images import encode_jpeg
 from naturalize.predictions import Predictions
+from naturalize.seeds import child
 from naturalize.split.leak_check import check_donors
 from naturalize.split.make_split import make_split
 from naturalize.split.split import RealSplit
@@ -40,6 +46,8 @@ from naturalize.study.spec import Spec, load_spec, shipped_specs
 from naturalize.study.subset import check_subset, draw_subset
 from tests_images import jpeg, write_tree
 
+SIDES = ("train", "test", "test", "val")
+SURROUNDINGS = ("same-class", "other-class")
 SMALL = {"model": "custom-cnn", "budget": 32, "batch": 16, "px": 32, "crop": None}
 
 
@@ -87,8 +95,10 @@ class TestSpec:
             ({"arms": {"x": {"train": "flips", "best_of": ["flips"]}}}, "either train or best_of"),
             ({"arms": {"x": {"train": "none", "composed": {"change": {"blnd": 1}}}}}, "blnd"),
             ({"folds": 5, "sizes": [10]}, "folds go without sizes"),
+            ({"folds": 5, "swapped_surroundings": True}, "in their own surroundings"),
             ({"arms": {"x": {"best_of": ["none"], "choice_seeds": [7]}}}, "some of seeds"),
             ({"training": {"bugdet": 3}}, "bugdet"),
+            ({"arms": {"x": {"train": "none", "composed": {"share": 1.5}}}}, "share"),
         ],
     )
     def test_mistakes_are_named(self, wrong: dict[str, object], says: str, tmp_path: Path) -> None:
@@ -183,6 +193,20 @@ class TestSubsets:
             leaky = RealSplit(**(fine.__dict__ | {side: samples}))
             with pytest.raises(LeakError):
                 check_subset(leaky, whole, 5)
+
+
+@pytest.fixture(scope="module")
+def two_a_class(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
+    """A split of phantoms of two classes, each with two test images."""
+    home, files = tmp_path_factory.mktemp("two"), {}
+    sides = {f"{c}/{i}.jpg": side for c in ("LY", "SNE") for i, side in enumerate(SIDES)}
+    for name in sides:
+        rng = child(0, name)
+        drawn = phantom.render(name.split("/")[0], rng=rng, slide=phantom.sample_slide(rng))
+        files[name] = encode_jpeg(drawn.image)
+    dataset = import_dataset(write_tree(home / "in", files), home / "dataset")
+    (home / "sides.csv").write_text(write_table(["id", "side"], sides.items()))
+    return make_split(dataset, home / "split", frozen=home / "sides.csv")
 
 
 @pytest.fixture(scope="module")
@@ -341,6 +365,41 @@ class TestRunning:
         assert (main.report.n, apart.report.n) == (len(home.whole.test) - 1, 3)
         render_study(home, gather(home, resamples=20))
 
+    def test_cells_in_other_surroundings_are_asked_about_and_never_written(
+        self, two_a_class: Artefact, tmp_path: Path
+    ) -> None:
+        home = Home(tmp_path / "study", spec_of(swapped_surroundings=True), two_a_class)
+        assert run_study(home, Share(), hear_nothing) == 0
+        real, moved, swapped = gather(home, resamples=20).blocks
+        assert moved.report.n == swapped.report.n <= real.report.n == len(home.whole.test)
+        cells = sorted((tmp_path / "study" / "cells").iterdir())
+        found = [
+            {name: Predictions.load(cell / f"{name}.npz") for name in ("test", *SURROUNDINGS)}
+            for cell in cells
+        ]
+        for one in found:
+            ids = one["same-class"].sample_ids
+            assert ids == one["other-class"].sample_ids
+            assert set(ids) <= {sample.id for sample in home.whole.test}
+            shown = [one["test"].only(ids), *(one[name] for name in SURROUNDINGS)]
+            assert not any(np.array_equal(a.probabilities, b.probabilities)
+                           for a, b in combinations(shown, 2))  # fmt: skip
+        side = EditedSide.of(two_a_class, seed=0)
+        names = [one.sample.id for one in side.apart]
+        for view, alike in zip(SURROUNDINGS, (True, False), strict=True):
+            partner = {names[own]: names[other] for own, other in side.pairs[view]}
+            assert all((name[:2] == partner[name][:2]) == alike for name in ids)
+        alone = Home(tmp_path / "study", home.spec, two_a_class)
+        assert gather(alone, resamples=20).blocks[1:] == (moved, swapped)
+        assert "edited" not in alone.__dict__
+        render_study(alone, gather(alone, resamples=20))
+        assert not list((tmp_path / "study").rglob("*.jpg"))
+
+    def test_surroundings_without_cells_are_refused(self, plain: Artefact, tmp_path: Path) -> None:
+        home = Home(tmp_path, spec_of(swapped_surroundings=True), plain)
+        with pytest.raises(InputError, match="cell"):
+            run_study(home, Share(), hear_nothing)
+
     def test_one_source_cannot_be_parted(self, plain: Artefact, tmp_path: Path) -> None:
         home = Home(tmp_path, spec_of(without_second_source=True), plain)
         with pytest.raises(InputError, match="second source"):
@@ -376,6 +435,7 @@ class TestComposites:
         arms = {
             "naturalize": {"train": "naturalize", "composed": composed},
             "originals": {"train": "naturalize", "composed": composed | {"shows": "originals"}},
+            "quarter": {"train": "naturalize", "composed": composed | {"share": 0.25}},
             "flips": {"train": "flips"},
         }
         home = Home(tmp_path, spec_of(arms=arms), split)
@@ -385,7 +445,13 @@ class TestComposites:
             {c: n + cell.summary["synthetic_seen"][c] for c, n in cell.summary["real_seen"].items()}
             for cell in cells
         ]
-        assert shown[0] == shown[1] == shown[2]
+        assert all(counts == shown[0] for counts in shown)
+        synthetic = {
+            composed.get("share", composed["shows"]): sum(cell.summary["synthetic_seen"].values())
+            for cell in cells
+            if (composed := cell.manifest["parameters"]["composed"]) is not None
+        }
+        assert 0 < synthetic[0.25] < synthetic["composites"]
         (block,) = gather(home, resamples=50).blocks
         assert [arm.name for arm in block.report.arms] == list(arms)
         assert block.report.arms[0].blood is not None

@@ -42,7 +42,8 @@ class Treatment:
         if self.composed is None:
             return self.train
         shown = "" if self.composed.shows == "composites" else f"-{self.composed.shows}"
-        return f"{self.train}_{self.composed.key()}{shown}"
+        share = "" if self.composed.share is None else f"-share{self.composed.share:g}"
+        return f"{self.train}_{self.composed.key()}{shown}{share}"
 
 
 @dataclass(frozen=True)

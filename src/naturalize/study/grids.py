@@ -9,9 +9,15 @@ from dataclasses import dataclass
 from naturalize.datasets.manifest import write_table
 from naturalize.report.words import p_value
 from naturalize.study.results import Block, StudyResults
-from naturalize.study.tested import OTHER, REAL, STRANGE
+from naturalize.study.tested import MOVED, OTHER, REAL, STRANGE, SWAPPED
 
-_FILES = {REAL: "", STRANGE: "-second-source", OTHER: "-other"}
+_FILES = {
+    REAL: "",
+    MOVED: "-own-class",
+    SWAPPED: "-other-class",
+    STRANGE: "-second-source",
+    OTHER: "-other",
+}
 _TEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "~": r"\textasciitilde{}"}
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from time import sleep
 
 from naturalize.artefact import Artefact, IfExists, write_whole
+from naturalize.audit.edited_side import EditedSide
 from naturalize.compose.make_composites import make_composites
 from naturalize.curate.source import second_source
 from naturalize.cutouts.make_bank import make_bank
@@ -71,6 +72,11 @@ class Home:
         if not found:
             raise InputError("without_second_source", "data with a second source", "none found")
         return found
+
+    @cached_property
+    def edited(self) -> EditedSide:
+        """The test images taken apart, in memory, to be shown in other surroundings."""
+        return EditedSide.of(self.split_of(Ground()), seed=0, track=self.track)
 
     def split_of(self, ground: Ground) -> Artefact:
         """Return the split a cell learns from, validates on and is tested on; made where needed."""

@@ -21,7 +21,7 @@ from naturalize.study.cell import Cell, cells_of, sizes, treatment_of
 from naturalize.study.choose import Choices, choices, is_done
 from naturalize.study.prepare import Home
 from naturalize.study.spec import Spec
-from naturalize.study.tested import Tested, from_elsewhere, held_back, lacking
+from naturalize.study.tested import Tested, beside, held_back, lacking
 
 
 class Block(BaseModel):
@@ -63,7 +63,7 @@ def gather(home: Home, *, resamples: int = RESAMPLES) -> StudyResults:
     done: dict[str, Artefact] = {}
     for size in sizes(home.spec):
         arms = _arms(home, size, chosen, done)
-        for tested in (held_back(home), *from_elsewhere(home)) if arms else ():
+        for tested in (held_back(home), *beside(home)) if arms else ():
             predictions = {
                 name: [_joined(home, cells, tested, done) for cells in seeds]
                 for name, seeds in arms.items()
@@ -108,11 +108,13 @@ def _joined(
 ) -> Predictions:
     """Return the answers of one seed, of all its folds together, as of the study's own split.
 
-    :class:`LeakError` unless the cells together answered for exactly the images to be judged on.
+    :class:`LeakError` unless the cells together answered for exactly the images to be judged on, or
+    for some of them where not all can be shown so.
     """
     parts = [Predictions.load(done[cell.name].path / tested.file) for cell in cells]
     ids = tuple(name for part in parts for name in part.sample_ids)
-    if sorted(ids) != sorted(sample.id for sample in tested.samples):
+    asked = {sample.id for sample in tested.samples}
+    if len(ids) > len(set(ids)) or set(ids) - asked or (len(ids) < len(asked) and not tested.view):
         raise LeakError(
             f"cell {cells[0].name}: it was not tested on the images of split {home.split.id}"
         )
@@ -135,7 +137,8 @@ def _block(
     chosen: Choices,
     resamples: int,
 ) -> Block:
-    spec, samples = home.spec, tested.samples
+    spec, answered = home.spec, set(next(iter(arms.values()))[0].sample_ids)
+    samples = tuple(sample for sample in tested.samples if sample.id in answered)
     pairs = [(a, b) for a, b in spec.pairs if a in arms and b in arms]
     report = evaluate_arms(
         arms,

@@ -8,7 +8,7 @@ from time import monotonic
 from naturalize.artefact import Artefact, Draft, Request, build
 from naturalize.study.cell import Cell
 from naturalize.study.prepare import ON, Home
-from naturalize.study.tested import answers, from_elsewhere
+from naturalize.study.tested import answers, beside
 from naturalize.train.run import train_run
 
 KEPT = ("val.npz", "test.npz", "metrics.csv")
@@ -18,8 +18,8 @@ def run_cell(home: Home, cell: Cell) -> Artefact:
     """Write a ``cell`` artefact: ``val.npz``, ``test.npz`` and ``metrics.csv`` of one training.
 
     A finished cell is returned as it is and an interrupted one goes on. The weights are gone once
-    its predictions are kept, those for images from elsewhere among them
-    (:func:`~naturalize.study.tested.from_elsewhere`).
+    its predictions are kept, those for other images among them
+    (:func:`~naturalize.study.tested.beside`).
     """
     training = home.spec.training
 
@@ -34,6 +34,7 @@ def run_cell(home: Home, cell: Cell) -> Artefact:
             home.folder / "trainings" / cell.name,
             composites=composites,
             arm=cell.treatment.train,
+            share=composed.share if composed is not None else None,
             model=training.model,
             budget_images=training.budget,
             batch_size=training.batch,
@@ -50,8 +51,8 @@ def run_cell(home: Home, cell: Cell) -> Artefact:
         )
         for file in KEPT:
             draft.write(file, (run.path / file).read_bytes())
-        for tested in from_elsewhere(home):
-            draft.write(tested.file, answers(run, tested, home.split.id).to_bytes())
+        for tested in beside(home):
+            draft.write(tested.file, answers(home, run, tested).to_bytes())
         said = ("real_seen", "synthetic_seen", "images_seen", "train_images", "composites")
         draft.summary.update({key: run.summary[key] for key in said})
         draft.summary.update(
@@ -69,14 +70,18 @@ def cell_request(home: Home, cell: Cell) -> Request:
     """Return what decides a cell: nothing of the study's other arms, so a study may grow."""
     composed = cell.treatment.composed
     recipe = composed.resolved().model_dump(mode="json") if composed is not None else None
+    # Of keys that came later those not given are left out, so that earlier cells stay valid.
+    shown = composed.model_dump(mode="json", exclude_none=True) if composed is not None else None
     parameters = {
         "train": cell.treatment.train,
-        "composed": composed.model_dump(mode="json") if composed is not None else None,
+        "composed": shown,
         "recipe": recipe,
         "ground": cell.ground.name,
         "folds": home.spec.folds,
         "without_second_source": home.spec.without_second_source,
         "training": home.spec.training.model_dump(mode="json"),
     }
+    if home.spec.swapped_surroundings:
+        parameters["swapped_surroundings"] = True
     inputs = {"split": home.split} | ({"other": home.other} if home.other is not None else {})
     return Request("cell", parameters, inputs, cell.seed)

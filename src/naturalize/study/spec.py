@@ -19,6 +19,7 @@ from naturalize.study.training import Name, Seeds, Training, Written
 class Composed(Written):
     """The composites an arm shows: ``dose`` for each real train image, made by ``recipe``.
 
+    ``share`` is their part of what is shown, where it is not the arm's own (a half).
     ``change`` replaces keys of the recipe. ``shows: originals`` is a control: in place of each
     composite the real image its cell was cut out of.
     """
@@ -26,6 +27,7 @@ class Composed(Written):
     recipe: str = "naturalize"
     change: dict[str, Any] = Field(default_factory=dict)
     dose: Annotated[float, Field(gt=0, le=100)] = 3.0
+    share: Annotated[float, Field(gt=0, le=1)] | None = None
     shows: Literal["composites", "originals"] = "composites"
 
     def resolved(self) -> Recipe:
@@ -78,9 +80,11 @@ class Spec(Written):
     side of a split, the smaller within the larger; without sizes an arm learns from the whole
     split. ``folds`` deals the curated data into folds instead, so that each image is tested once.
     ``without_second_source`` keeps images of a second acquisition source from training and from
-    the test, to be tested on apart. ``comparisons`` are (baseline, arm); without any, the first
-    arm is the baseline of all others. ``curve`` says what curves are drawn over. ``phantoms`` are
-    drawn where no data is given. Seeds that learn from the same images share their composites.
+    the test, to be tested on apart. ``swapped_surroundings`` asks about test images once more with
+    the cell moved, in memory, into a picture of another class, and of its own as the control.
+    ``comparisons`` are (baseline, arm); without any, the first arm is the baseline of all others.
+    ``curve`` says what curves are drawn over. ``phantoms`` are drawn where no data is given. Seeds
+    that learn from the same images share their composites.
     """
 
     name: Name
@@ -90,6 +94,7 @@ class Spec(Written):
     seeds: Seeds = (0,)
     folds: Annotated[int, Field(ge=3)] | None = None
     without_second_source: bool = False
+    swapped_surroundings: bool = False
     comparisons: tuple[tuple[Name, Name], ...] = ()
     curve: Literal["size", "dose"] | None = None
     training: Training = Training()
@@ -102,8 +107,10 @@ class Spec(Written):
         unknown = sorted(named - self.arms.keys())
         if unknown:
             raise ValueError(f"no arm is called {unknown[0]}")
-        if self.folds is not None and (self.sizes or self.without_second_source):
-            raise ValueError("folds go without sizes and with all sources")
+        if self.folds is not None and (
+            self.sizes or self.without_second_source or self.swapped_surroundings
+        ):
+            raise ValueError("folds go without sizes, with all sources, in their own surroundings")
         chosen_with = {
             seed for arm in self.arms.values() if arm.best_of for seed in arm.choice_seeds
         }

@@ -20,8 +20,20 @@ from naturalize.report.words import minus
 from naturalize.study.grids import Grid, classes_grid, comparisons_grid, scores_grid, titled
 from naturalize.study.results import Block, StudyResults
 from naturalize.study.spec import ArmSpec, Spec
-from naturalize.study.tested import OTHER, REAL, STRANGE
+from naturalize.study.tested import MOVED, OTHER, REAL, STRANGE, SWAPPED
 
+_EDITED = (
+    " In other surroundings a test cell, as the segmenter finds it, lies where the cell of another "
+    "test image lay, which gives light and neighbours. Surroundings of its own class are the "
+    "control for the editing; both show the same cells."
+)
+_AFTER = {
+    REAL: "",
+    MOVED: ", cells moved, own class",
+    SWAPPED: ", cells moved, another class",
+    STRANGE: ", second source",
+    OTHER: ", other slides",
+}
 HEADLINES = {"better": "Better", "worse": "Worse", "": "No difference that can be told"}
 LIMITS = (
     "Labels are one laboratory's: neighbours on the maturation line are often labelled either "
@@ -46,7 +58,8 @@ def study_page(results: StudyResults) -> str:
         "These images are phantoms, drawn by the computer: the page shows how a study works and "
         "is evidence of nothing about real cells."
         if results.phantoms
-        else "All scores are on real images that no training, composite or choice ever looked at."
+        else "All scores are on real images that no training, composite or choice ever looked at"
+        + (", as they are or with the cell moved." if spec.swapped_surroundings else ".")
     )
     footer = "Research use only; not a medical device. Made by naturalize."
     return render_page(spec.question, sections, subtitle=subtitle, footer=footer)
@@ -110,7 +123,8 @@ def _place(spec: Spec, name: str, block: Block) -> tuple[str, float | None]:
     composed = spec.arms[name].composed
     if composed is None:
         return "", None
-    return composed.recipe, composed.dose if composed.shows == "composites" else 0.0
+    share = "" if composed.share is None else f", share {composed.share:g}"
+    return composed.recipe + share, composed.dose if composed.shows == "composites" else 0.0
 
 
 def _block(block: Block) -> Section:
@@ -144,7 +158,7 @@ def _block(block: Block) -> Section:
 
 def _heading(block: Block) -> str:
     size = "All train images" if block.size is None else f"{block.size} real images a class"
-    return size + {REAL: "", STRANGE: ", second source", OTHER: ", other slides"}[block.tested]
+    return size + _AFTER[block.tested]
 
 
 def _table(grid: Grid, columns: Sequence[int] | None = None) -> Table:
@@ -176,7 +190,7 @@ def _method(results: StudyResults) -> Section:
         "other arm: a composite takes the place of a real image of its own class. "
         f"{training.model}, {training.px or 'its own'} px, batches of {training.batch}, a fixed "
         "one-cycle schedule, last weights; seeds "
-        f"{', '.join(map(str, spec.seeds))}."
+        f"{', '.join(map(str, spec.seeds))}.{_EDITED if spec.swapped_surroundings else ''}"
     )
     took = f"{results.cells} trainings took {results.seconds / 60:,.0f} minutes in all."
     data = "" if results.phantoms else " --split SPLIT"
@@ -194,5 +208,6 @@ def _composed(arm: ArmSpec) -> str:
         return "none"
     one = arm.composed
     changed = "; ".join(f"{key}: {value}" for key, value in one.change.items())
-    words = f"{one.dose:g} a real image, {one.recipe}" + (f" ({changed})" if changed else "")
+    share = "" if one.share is None else f", {one.share:g} of what is shown"
+    words = f"{one.dose:g} a real image{share}, {one.recipe}" + (f" ({changed})" if changed else "")
     return f"the originals of: {words}" if one.shows == "originals" else words

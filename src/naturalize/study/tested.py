@@ -1,4 +1,4 @@
-"""What the cells of a study are judged on: untouched test images, and images from elsewhere."""
+"""What cells of a study are judged on: untouched test images, the same edited, and others."""
 
 from __future__ import annotations
 
@@ -8,26 +8,33 @@ from functools import partial
 from pathlib import Path
 
 from naturalize.artefact import Artefact
-from naturalize.datasets.manifest import Manifest, read_sample
+from naturalize.audit.views import OTHER as OTHER_CLASS
+from naturalize.audit.views import OWN as OWN_CLASS
+from naturalize.audit.views import in_surroundings_of
+from naturalize.datasets.manifest import Manifest
 from naturalize.datasets.pbc import FOLDER_OF, FOLDERS
 from naturalize.datasets.sample import Sample
 from naturalize.errors import InputError, LeakError
 from naturalize.predictions import Predictions
 from naturalize.study.prepare import Home
-from naturalize.train.pixels import load_pixels
+from naturalize.train.pixels import Reader, load_pixels, sample_readers
 from naturalize.train.predict import predict
 from naturalize.train.trained_model import load_model
 
 REAL = "untouched test images"
 STRANGE = "images of the second acquisition source"
 OTHER = "images of another data set"
+MOVED = "test images with the cell moved into a picture of its own class"
+SWAPPED = "test images with the cell moved into a picture of another class"
+_VIEWS = {MOVED: OWN_CLASS, SWAPPED: OTHER_CLASS}
 
 
 @dataclass(frozen=True)
 class Tested:
     """A set of images below ``root``, and the ``file`` of a cell that holds its answers to them.
 
-    ``coarse`` sets are labelled with PBC's eight folders, to which answers are rolled up.
+    ``coarse`` sets are labelled with PBC's eight folders, to which answers are rolled up. Of sets
+    shown in a ``view`` of the audit, those that can be shown so are asked about.
     """
 
     name: str
@@ -35,6 +42,7 @@ class Tested:
     root: Path
     samples: tuple[Sample, ...]
     coarse: bool = False
+    view: str = ""
 
 
 def held_back(home: Home) -> Tested:
@@ -44,9 +52,13 @@ def held_back(home: Home) -> Tested:
     return Tested(REAL, "test.npz", home.whole.root, kept)
 
 
-def from_elsewhere(home: Home) -> tuple[Tested, ...]:
-    """Return the second acquisition source and the other data set, where the study has them."""
+def beside(home: Home) -> tuple[Tested, ...]:
+    """Return what else the study asks about: edited test images, and images from elsewhere."""
     found = []
+    if home.spec.swapped_surroundings:
+        real = held_back(home)
+        for name, view in _VIEWS.items():
+            found.append(Tested(name, f"{view}.npz", real.root, real.samples, view=view))
     if home.strange:
         strange = tuple(s for s in home.images if s.id in home.strange)
         found.append(Tested(STRANGE, "second-source.npz", home.whole.root, strange))
@@ -61,14 +73,29 @@ def from_elsewhere(home: Home) -> tuple[Tested, ...]:
     return tuple(found)
 
 
-def answers(run: Artefact, tested: Tested, split_id: str) -> Predictions:
+def answers(home: Home, run: Artefact, tested: Tested) -> Predictions:
     """Ask the network of a run about images it neither learned from nor was tested on."""
     model, info = load_model(run)
-    readers = [partial(read_sample, tested.root, sample) for sample in tested.samples]
+    if tested.view:
+        ids, readers = _edited(home, tested.view)
+    else:
+        ids = tuple(sample.id for sample in tested.samples)
+        readers = sample_readers(tested.root, tested.samples)
     pixels = load_pixels(readers, input_px=info.input_px, crop_px=info.crop_px)
     found = predict(model, pixels, mean=info.mean, std=info.std)
-    ids = tuple(sample.id for sample in tested.samples)
-    return Predictions(ids, found, info.classes, run.id, split_id)
+    return Predictions(ids, found, info.classes, run.id, home.split.id)
+
+
+def _edited(home: Home, view: str) -> tuple[tuple[str, ...], list[Reader]]:
+    """Return the test images that can be shown in every view, and what shows them in ``view``."""
+    apart, pairs = home.edited.apart, home.edited.pairs
+    able = set.intersection(*({own for own, _ in pairs[name]} for name in _VIEWS.values()))
+    if not able:
+        allowed = "cells found in two test images of a class, and in another"
+        raise InputError("swapped_surroundings", allowed, "none")
+    shown = [(apart[own], apart[other]) for own, other in pairs[view] if own in able]
+    ids = tuple(one.sample.id for one, _ in shown)
+    return ids, [partial(in_surroundings_of, one, other) for one, other in shown]
 
 
 def lacking(classes: Sequence[str], samples: Sequence[Sample]) -> tuple[str, ...]:

@@ -72,11 +72,11 @@ RIVALS = (
 )
 
 
-def find_arm(name: str) -> Arm:
+def find_arm(name: str, *, share: float | None = None) -> Arm:
     """Return the arm called ``name``: settings joined by ``+``.
 
-    :class:`InputError` lists the settings for an unknown one, and names two that do not go
-    together.
+    ``share``, above 0 and at most 1, takes the place of its synthetic share. :class:`InputError`
+    lists the settings for an unknown one, and names two that do not go together.
 
     >>> arm = find_arm("naturalize+stain")
     >>> arm.flips, arm.stain, arm.synthetic_share
@@ -90,4 +90,8 @@ def find_arm(name: str) -> Arm:
         if set(pair) <= set(parts):
             raise InputError("arm", f"one of {' and '.join(pair)}", name)
     fields = {key: value for part in parts for key, value in SETTINGS[part].items()}
+    if share is not None:
+        if not 0 < share <= 1:
+            raise InputError("share", "above 0, at most 1", share)
+        fields["synthetic_share"] = share
     return Arm.model_validate({"name": name, **fields})

@@ -131,6 +131,7 @@ def make_plan(
     composites: Artefact | OnlineComposites | None,
     *,
     arm: str,
+    share: float | None,
     choice: Choice,
     mode: Mode,
     budget_images: int,
@@ -150,7 +151,7 @@ def make_plan(
     :class:`~naturalize.errors.LeakError` where the split leaks or a donor is no train image.
     """
     _check_numbers(mode, budget_images, batch_size, learning_rate, choice.crop_px)
-    chosen = find_arm(arm)
+    chosen = find_arm(arm, share=share)
     info = model_info(split, choice)
     peak = peak_learning_rate(info, head_alone=mode == "transfer")
     settings = FitSettings(

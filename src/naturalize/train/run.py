@@ -53,6 +53,7 @@ def train_run(
     composites: Artefact | OnlineComposites | None = None,
     pack: Artefact | None = None,
     arm: str = "flips",
+    share: float | None = None,
     model: str = "efficientnet-lite0",
     mode: Mode = "finetune",
     weights: str | None = None,
@@ -82,10 +83,11 @@ def train_run(
 ) -> Artefact:
     """Train ``model`` on the train side of ``split`` and predict the other two; a ``run`` artefact.
 
-    ``arm`` as in :func:`~naturalize.train.arms.find_arm`; ``composites`` are for arms with a
-    synthetic share, a folder of them or made as training goes, in ``workers`` processes; their
-    donors are proven train images before one is read. The budget counts images shown, rounded up to
-    whole batches, and is spent whatever the loss does; each arm shows each class equally often.
+    ``arm``, ``share`` as in :func:`~naturalize.train.arms.find_arm`; ``composites`` are for arms
+    with a synthetic share, a folder of them or made as training goes, in ``workers`` processes;
+    their donors are proven train images before one is read. The budget counts images shown, rounded
+    up to whole batches, and is spent whatever the loss does; each arm shows each class equally
+    often.
     With a ``pack`` of the same split and composites, pixels come from it and the image files are
     not needed. ``model`` ``cbam`` is a head over two networks: those of the runs ``branches``, of
     the same split, or new ones; see :class:`~naturalize.train.cbam.Cbam`. ``weights`` as in
@@ -108,6 +110,7 @@ def train_run(
         split,
         composites,
         arm=arm,
+        share=share,
         choice=Choice(model, weights, input_px, crop_px, views, tuple(branches), merge, spatial),
         mode=mode,
         budget_images=budget_images,
