@@ -42,7 +42,7 @@ class Layer:
     ``light`` is the transmittance, float32, its density already changed, or on a dark background
     the light given off; ``pixels`` the donor's pixels with the same change. Where a blend looks at
     one of them alone, the other is that one again. A ``ground`` is no object but what lies below
-    them all.
+    them all, on the whole canvas.
     """
 
     box: Box
@@ -76,6 +76,9 @@ def transmittance(
         own = layer.light - 1
         own *= share[..., None]
         own += 1
+        if layer.ground:
+            light, bare = own, 1 - share
+            continue
         below = light[layer.box.slices]
         brightening = np.maximum(own, below)
         np.maximum(brightening, 1, out=brightening)
