@@ -76,15 +76,15 @@ def transmittance(
         own = layer.light - 1
         own *= share[..., None]
         own += 1
+        bare[layer.box.slices] *= 1 - share
         if layer.ground:
-            light, bare = own, 1 - share
+            light = own
             continue
         below = light[layer.box.slices]
         brightening = np.maximum(own, below)
         np.maximum(brightening, 1, out=brightening)
         np.minimum(own, below, out=own)
         np.multiply(own, brightening, out=below)
-        bare[layer.box.slices] *= 1 - share
     for channel in range(3):
         plane = light[..., channel]
         plane *= plate[..., channel]

@@ -38,7 +38,7 @@ class KeptImage:
     def of(cls, kept: Surroundings, bank: CutoutBank) -> KeptImage:
         """Read the image from the bank."""
         hole = bank.cutout(kept.without)
-        picture = np.require(bank.picture(hole.sample_id), requirements="CW")
+        picture = np.require(bank.picture(hole.sample_id), requirements=["C", "W"])
         _restain(picture, hole, kept.density)
         return cls(hole, picture)
 
@@ -108,5 +108,5 @@ def _taken_out(bank: CutoutBank, hole: Cutout, *, halo: bool) -> NDArray[np.uint
 
 def _shows_slide(light: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Return which pixels of light (h, w, 3) show bare slide, as do those around them."""
-    bare = (light > _BARE).all(axis=2).astype(np.uint8)
+    bare = np.asarray((light > _BARE).all(axis=2), dtype=np.uint8)
     return np.asarray(cv2.erode(bare, np.ones((3, 3), np.uint8)) > 0)
