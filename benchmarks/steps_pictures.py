@@ -88,11 +88,11 @@ def kept_row(home: Path, label: str, seed: int) -> list[images.Rgb]:
     if scene.surroundings is None:
         raise SystemExit("the recipe keeps no surroundings")
     canvas, noise = bare_slide(scene, bank)
-    none = canvas[:0, :0]
-    nothing = Layer(Box(0, 0, 0, 0), none, none, np.zeros((0, 0), np.uint8))
+    none = canvas[:1, :1]
+    nothing = Layer(Box(0, 0, 1, 1), none, none, np.zeros((1, 1), np.uint8))
     whole = Box(0, 0, scene.height_px, scene.width_px)
     real = KeptImage.of(scene.surroundings, bank)
-    below = real.ground(bank, recipe, whole, canvas, nothing)
+    below = real.ground(bank, recipe, whole, (canvas, canvas), nothing)
     emptied = np.clip(np.rint(BLENDS[recipe.blend](canvas, noise, [below])), 0, 255)
     subject = bank.by_id[scene.placements[0].cutout]
     composite = compose(scene, bank, recipe).image

@@ -49,11 +49,25 @@ def test_formats(format_: str) -> None:
         np.testing.assert_array_equal(got, np.asarray(picture.convert("RGB")))
 
 
-@pytest.mark.parametrize("how", [{}, {"quality": 30}, {"progressive": True}, {"subsampling": 0}])
+HOW = [{}, {"quality": 30}, {"progressive": True}, {"subsampling": 0}, {"keep_rgb": True}]
+
+
+@pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 def test_proven_files_decode_to_the_same_pixels(mode: str, how: dict[str, int]) -> None:
     data = saved(PICTURE.convert(mode), "JPEG", **how)
     np.testing.assert_array_equal(images.decode(data, proven=True), images.decode(data))
+
+
+@pytest.mark.parametrize("quality", [1, 50, 75, 95, 100])
+@pytest.mark.parametrize(("chroma", "subsampling"), [("4:4:4", 0), ("4:2:0", 2)])
+@pytest.mark.parametrize("part", [np.s_[:], np.s_[:1, :1], np.s_[:7, ::-3]])
+def test_jpegs_are_those_of_pillow(
+    quality: int, chroma: images.Chroma, subsampling: int, part: tuple[slice, ...]
+) -> None:
+    rgb = RGB[part]
+    wanted = saved(Image.fromarray(rgb), "JPEG", quality=quality, subsampling=subsampling)
+    assert images.encode_jpeg(rgb, quality=quality, chroma=chroma) == wanted
 
 
 def test_proven_files_are_turned_upright_too() -> None:

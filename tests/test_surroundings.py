@@ -145,6 +145,26 @@ def test_what_is_computed_near_the_cells_alone_is_as_on_the_whole_canvas(
         assert (labels == same_labels).all()
 
 
+def test_a_picture_that_cannot_be_drawn_on_gives_the_same(
+    loaded: CutoutBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pillow, which decodes all but plain JPEGs, gives pictures that are read only."""
+    recipe = load_recipe("naturalize")
+    scene = draw_scene(recipe, loaded, "EO", rng=child(2, "kept"))
+    wanted, labels = paint(scene, loaded, recipe)
+    read = CutoutBank.picture
+
+    def locked(bank: CutoutBank, sample_id: str) -> Rgb:
+        picture = read(bank, sample_id)
+        picture.flags.writeable = False
+        return picture
+
+    monkeypatch.setattr(CutoutBank, "picture", locked)
+    got, same_labels = paint(scene, loaded, recipe)
+    np.testing.assert_array_equal(got, wanted)
+    np.testing.assert_array_equal(same_labels, labels)
+
+
 def test_second_nucleated_cells_lie_among_their_own_class_alone(loaded: CutoutBank) -> None:
     crowded = {one.sample_id for one in loaded.turned_down() if one.kind == "WBC"}
     for name in ("naturalize", "transplant"):

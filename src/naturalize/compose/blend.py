@@ -42,7 +42,7 @@ class Layer:
     ``light`` is the transmittance, float32, its density already changed, or on a dark background
     the light given off; ``pixels`` the donor's pixels with the same change. Where a blend looks at
     one of them alone, the other is that one again. A ``ground`` is no object but what lies below
-    them all.
+    them all, on the whole canvas.
     """
 
     box: Box
@@ -76,12 +76,15 @@ def transmittance(
         own = layer.light - 1
         own *= share[..., None]
         own += 1
+        bare[layer.box.slices] *= 1 - share
+        if layer.ground:
+            light = own
+            continue
         below = light[layer.box.slices]
         brightening = np.maximum(own, below)
         np.maximum(brightening, 1, out=brightening)
         np.minimum(own, below, out=own)
         np.multiply(own, brightening, out=below)
-        bare[layer.box.slices] *= 1 - share
     for channel in range(3):
         plane = light[..., channel]
         plane *= plate[..., channel]

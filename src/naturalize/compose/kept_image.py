@@ -28,7 +28,7 @@ _BARE = np.float32(0.93)
 class KeptImage:
     """A real image to be shown without one of its cells, the ``hole``.
 
-    ``picture`` is the image with its optical densities changed, uint8 (H, W, 3).
+    ``picture`` is the image with its optical densities changed, uint8 (H, W, 3), to be drawn on.
     """
 
     hole: Cutout
@@ -38,49 +38,56 @@ class KeptImage:
     def of(cls, kept: Surroundings, bank: CutoutBank) -> KeptImage:
         """Read the image from the bank."""
         hole = bank.cutout(kept.without)
-        return cls(hole, _restained(bank.picture(hole.sample_id), hole, kept.density))
+        picture = np.require(bank.picture(hole.sample_id), requirements=["C", "W"])
+        _restain(picture, hole, kept.density)
+        return cls(hole, picture)
+
+    def slide(self, window: Box) -> NDArray[np.float32]:
+        """Return its own bare slide inside ``window``, float32 (h, w, 3)."""
+        planes = self.hole.surface.evaluate_planes(window, *self.hole.donor_px)
+        return planes.transpose(1, 2, 0)
 
     def ground(
         self,
         bank: CutoutBank,
         recipe: Recipe,
         window: Box,
-        plate: NDArray[np.float32],
+        plates: tuple[NDArray[np.float32], NDArray[np.float32]],
         subject: Layer,
     ) -> Layer:
         """Return what is kept of the image inside ``window``, to lie below all else.
 
-        ``plate`` is the slide it is shown on there, float32 (h, w, 3). Where slide shows,
-        ``subject`` is laid over slide and noise of their own, as noise seen through a cell would be
-        twice there.
+        ``plates`` are the image's own bare slide there and the one it is shown on, float32
+        (h, w, 3) each. Where slide shows, ``subject`` is laid over slide and noise of their own, as
+        noise seen through a cell would be twice there.
         """
-        own_plate = self.hole.surface.evaluate_planes(window, *self.hole.donor_px)
+        own, shown = plates
         seen = in_planes(self.picture[window.slices])
-        light = transmittance(seen, own_plate).transpose(1, 2, 0)
+        light = transmittance(seen, own.transpose(2, 0, 1)).transpose(1, 2, 0)
         weight = np.full(light.shape[:2], FULL, dtype=np.uint8)
         weight[inside(window, self.hole.box)] -= _taken_out(bank, self.hole, halo=recipe.halo)
         below = inside(window, subject.box)
         rest = (FULL - subject.weight).astype(np.uint16)
         through = (weight[below] * rest) // FULL
         weight[below] = np.where(_shows_slide(light[below]), through, weight[below])
-        pixels = light if recipe.blend == "transmittance" else plate * light
+        pixels = light if recipe.blend == "transmittance" else shown * light
         return Layer(Box(0, 0, window.height, window.width), light, pixels, weight, ground=True)
 
 
-def _restained(picture: Rgb, hole: Cutout, density: Density) -> Rgb:
-    """Return an image with its optical densities multiplied, by one table for each channel.
+def _restain(picture: Rgb, hole: Cutout, density: Density) -> None:
+    """Multiply the optical densities of an image in place, by one table for each channel.
 
     They are told against the slide at the middle of ``hole``: a slide is lit so evenly that it
     matters nowhere, least where it is to fill the hole.
     """
     if density == UNCHANGED:
-        return picture
+        return
     box = hole.box
     middle = Box(box.top + box.height // 2, box.left + box.width // 2, 1, 1)
     slide = hole.surface.evaluate_box(middle, *hole.donor_px)
     levels = np.arange(256, dtype=np.float32)[None, :, None]
     changed = np.minimum(change_density(levels / slide, density) * slide, 255)
-    return np.asarray(cv2.LUT(picture, np.rint(changed).astype(np.uint8)), dtype=np.uint8)
+    cv2.LUT(picture, np.rint(changed).astype(np.uint8), dst=picture)
 
 
 def _taken_out(bank: CutoutBank, hole: Cutout, *, halo: bool) -> NDArray[np.uint8]:
@@ -101,7 +108,5 @@ def _taken_out(bank: CutoutBank, hole: Cutout, *, halo: bool) -> NDArray[np.uint
 
 def _shows_slide(light: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Return which pixels of light (h, w, 3) show bare slide, as do those around them."""
-    bare = np.pad((light > _BARE).all(axis=2), 1, constant_values=True)
-    height, width = light.shape[:2]
-    shifts = [bare[r : r + height, c : c + width] for r in range(3) for c in range(3)]
-    return np.asarray(np.logical_and.reduce(shifts))
+    bare = np.asarray((light > _BARE).all(axis=2), dtype=np.uint8)
+    return np.asarray(cv2.erode(bare, np.ones((3, 3), np.uint8)) > 0)

@@ -51,8 +51,7 @@ def label_map(shape: tuple[int, ...], parts: Iterable[Part]) -> NDArray[np.uint1
     """
     labels = np.zeros(shape[:2], dtype=np.uint16)
     for number, (box, own) in enumerate(parts, start=1):
-        seen = labels[box.slices]
-        np.maximum(seen, own * np.uint16(number), out=seen)
+        np.copyto(labels[box.slices], number, where=own)
     return labels
 
 

@@ -111,9 +111,10 @@ def _able(recipe: Recipe, places: Places, subject: CutoutRow) -> Numbers:
 def _alike(recipe: Recipe, places: Places, own: int, able: Numbers) -> Numbers:
     """Return those of the places ``able`` that look like the ``own`` one, at least one."""
     colours, looks = places.colours, places.looks
-    off = np.abs(colours[:, able] - colours[:, own, None]).max(axis=0)
+    off = np.abs(colours.take(able, axis=1) - colours[:, own, None]).max(axis=0)
     lit: Numbers = able[off <= max(recipe.plate_tolerance, float(off.min()))]
     if recipe.stain == "any":
         return lit
-    alike: Numbers = lit[~(np.abs(looks[:, lit] - looks[:, own, None]).max(axis=0) > UNLIKE)]
+    unlike = np.abs(looks.take(lit, axis=1) - looks[:, own, None]).max(axis=0) > UNLIKE
+    alike: Numbers = lit[~unlike]
     return alike if alike.size else lit

@@ -87,13 +87,10 @@ def _among_kept(
     whole = Box(0, 0, scene.height_px, scene.width_px)
     window = real.hole.box.joined(subject.box) if same else whole
     canvas, noise = bare_slide(scene, bank, window)
-    layers = real.ground(bank, recipe, window, canvas, subject), subject.seen_in(window)
-    blended = _rounded(BLENDS[recipe.blend](canvas, noise, layers), scene.focus)
-    if window == whole:
-        return blended
-    pixels = real.picture.copy()
-    pixels[window.slices] = blended
-    return pixels
+    plates = canvas if same else real.slide(window), canvas
+    layers = real.ground(bank, recipe, window, plates, subject), subject.seen_in(window)
+    real.picture[window.slices] = _rounded(BLENDS[recipe.blend](canvas, noise, layers), scene.focus)
+    return real.picture
 
 
 def _noted(layers: Iterable[Layer], parts: list[Part]) -> Iterator[Layer]:

@@ -17,6 +17,7 @@ REACH_PX = 2
 _GAIN = 1.6 / 256
 """Brings the first pixel outside a straight edge to half the object's weight; a whole one spread
 twice is 256."""
+_SPREAD = np.array([1, 2, 1], np.float32)
 _SQUARE = np.ones((3, 3), np.uint8)
 _MISSING = FULL - 1 - np.arange(FULL)
 _FIRM = np.array([*(FULL - 1 - _MISSING * _MISSING // (FULL - 1)), FULL], np.uint8)
@@ -50,21 +51,25 @@ def soften_cuts(
         max(0, top - reach) : top + height + reach, max(0, left - reach) : left + width + reach
     ]
     near = own[zone].astype(np.float32)
-    wide = _spread(_spread(near))
+    wide = near
+    for _ in range(REACH_PX):
+        wide = cv2.sepFilter2D(wide, -1, _SPREAD, _SPREAD, borderType=cv2.BORDER_CONSTANT)
     fade = np.rint(np.minimum(_GAIN * wide, 1) * (FULL - 1)).astype(np.uint8)
     beside = cv2.dilate(cut[zone], _SQUARE, iterations=REACH_PX) > 0
     softened = beside & (fade > weight[zone])
-    carried = _spread(_spread(near[..., None] * light[zone])) / np.maximum(wide, 1)[..., None]
+    rows, columns = np.nonzero(softened)
+    carried = _spread(_spread(near[..., None] * light[zone]))
     changed, faded = np.copy(light), np.copy(weight)
-    np.copyto(changed[zone], carried, where=softened[..., None])
-    np.copyto(faded[zone], fade, where=softened)
+    changed[zone][rows, columns] = carried[rows, columns] / wide[rows, columns, None]
+    faded[zone][rows, columns] = fade[rows, columns]
     return changed, faded
 
 
 def _spread(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return values (h, w) or (h, w, 3) spread to their eight neighbours, weights 1, 2, 1.
+    """Return light (h, w, 3) spread to the eight neighbours, weights 1, 2, 1 along both axes.
 
-    The sum is 16 times what it was.
+    The sum is 16 times what it was. OpenCV, which does so with the whole numbers of a mask, may add
+    fractions in another order.
     """
     for low, high in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
         total = 2 * values

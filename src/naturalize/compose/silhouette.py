@@ -56,10 +56,11 @@ def misfit(
     """
     further = reach - reaches
     met = all_touched & (reach >= reaches - 1)
-    shown = np.count_nonzero(all_touched, axis=1) - np.count_nonzero(met, axis=1)
+    shown = np.count_nonzero(all_touched & ~met, axis=1)
     own = np.flatnonzero(touched)
     beside = met[:, own] | met[:, own - 1] | met[:, (own + 1) % DIRECTIONS]
     loose = own.size - np.count_nonzero(beside, axis=1)
-    deep = (np.maximum(further - _SHALLOW_PX, 0) * all_touched).sum(axis=1)
     other_size = np.abs(further).mean(axis=1)
-    return np.asarray(shown + loose + deep / 8 + other_size / 6)
+    deep = np.maximum(further - _SHALLOW_PX, 0)
+    deep *= all_touched
+    return np.asarray(shown + loose + deep.sum(axis=1) / 8 + other_size / 6)
