@@ -15,7 +15,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import combinations
 from pathlib import Path
 
 from naturalize.artefact import Artefact, open_artefact
@@ -70,7 +70,7 @@ def publish(split: Artefact, runs: Path, out: Path) -> None:
     """Compare the finished runs below ``runs`` and write JSON and a page."""
     found = {name: finished(runs, name) for name in RECIPES}
     found = {name: by_seed for name, by_seed in found.items() if by_seed}
-    reports = [compared(RealSplit.load(split), found, pair) for pair in pairwise(found)]
+    reports = [compared(RealSplit.load(split), found, pair) for pair in combinations(found, 2)]
     out.mkdir(parents=True, exist_ok=True)
     for report in reports:
         name = "-".join(arm.name for arm in report.arms)
