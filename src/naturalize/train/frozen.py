@@ -17,6 +17,7 @@ def freeze(model: nn.Module, stages: int) -> None:
     cannot be frozen. A frozen stage drops no paths and needs no backward pass, which is much of the
     time of the stages that see large maps. :class:`InputError` where there are not so many.
 
+    >>> from naturalize.train.custom_cnn import CustomCNN
     >>> freeze(model := CustomCNN(3, input_px=32), 2)
     >>> sorted({name.split(".")[1] for name, p in model.named_parameters() if not p.requires_grad})
     ['0', '3']

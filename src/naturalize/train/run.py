@@ -128,9 +128,7 @@ def train_run(
         raise InputError("workers", "at least 1", workers)
     inputs = _inputs(split, composites, pack)
     inputs |= {f"branch-{number}": run for number, run in enumerate(branches)}
-    packed = None
-    if pack is not None:
-        packed = Pack.load(pack, split, inputs.get("composites"), crop_px)
+    packed = Pack.load(pack, split, inputs.get("composites"), crop_px) if pack else None
     how = Circumstances(
         start_accelerator(device, precision),
         checkpoint_every=checkpoint_every,
