@@ -12,19 +12,26 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import yaml
+from markupsafe import Markup
 
 from naturalize.artefact import write_whole
 from naturalize.page.interval_plot import interval_plot
+from naturalize.study.curves import curves
 from naturalize.study.grids import classes_grid, comparisons_grid, scores_grid, titled
 from naturalize.study.render_study import RESULTS
 from naturalize.study.results import Block, StudyResults
+from naturalize.study.spec import Spec
 
+CURVES = "curves.svg"
 ALONE = 'style="background: #ffffff; font-family: sans-serif; '
 """What a drawing needs outside of a page."""
 
 
 def main() -> None:
-    """Write ``results.json``, ``README.md`` and a chart for each size and set of images."""
+    """Write ``results.json``, ``README.md``, curves, a chart for each size and set of images."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -38,6 +45,9 @@ def main() -> None:
     for number, block in enumerate(results.blocks, start=1):
         if block.report.comparisons:
             write_whole(args.out / f"differences-{number}.svg", chart(block))
+    over = curves(results) if has_curves(results.spec) else None
+    if over is not None:
+        write_whole(args.out / CURVES, alone(over))
     told = args.told.read_text().strip() if args.told else ""
     write_whole(args.out / "README.md", page(results, told))
 
@@ -55,10 +65,26 @@ def page(results: StudyResults, told: str) -> str:
         f"trainings, {results.seconds / 60:,.0f} minutes in all, each shown {results.seen:,} "
         "images. Intervals: 95%, paired bootstrap over groups of images and seeds.",
     ]
+    if has_curves(spec):
+        parts.append(f"![Macro F1 over {spec.curve}]({CURVES})")
     for number, block in enumerate(results.blocks, start=1):
         parts += block_parts(block, number)
-    parts.append(f"## The spec\n\n```yaml\n{spec.yaml()}```")
+    written = yaml.safe_dump(without_empty(spec.model_dump(mode="json")), sort_keys=False)
+    parts.append(f"## The spec\n\n```yaml\n{written}```")
     return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
+
+
+def has_curves(spec: Spec) -> bool:
+    """Return whether curves would have more than one point."""
+    return spec.curve == "dose" or len(spec.sizes) > 1
+
+
+def without_empty(value: Any) -> Any:
+    """Return what a spec says without what it leaves open."""
+    if not isinstance(value, dict):
+        return value
+    told = {key: without_empty(part) for key, part in value.items()}
+    return {key: part for key, part in told.items() if part not in (None, "", [], {})}
 
 
 def block_parts(block: Block, number: int) -> Iterator[str]:
@@ -83,6 +109,11 @@ def chart(block: Block) -> str:
     ]
     label = f"difference in {'accuracy' if by_accuracy else 'macro F1'}"
     drawn = interval_plot(gains, title=f"Differences, {titled(block)}", x_label=label, reference=0)
+    return alone(drawn)
+
+
+def alone(drawn: Markup) -> str:
+    """Return a drawing as a picture of its own."""
     return str(drawn).replace('style="', ALONE, 1) + "\n"
 
 

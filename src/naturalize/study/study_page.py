@@ -9,17 +9,16 @@ from naturalize.page.block import Block as Part
 from naturalize.page.block import Callout, Details, Prose
 from naturalize.page.figure import Figure
 from naturalize.page.interval_plot import interval_plot
-from naturalize.page.line_plot import lines
 from naturalize.page.page import Section, render_page
-from naturalize.page.svg import PALETTE
 from naturalize.page.table import Table
 from naturalize.report.certainty_sections import blood_section, certainty_section
 from naturalize.report.data_sections import NO_PATIENTS
 from naturalize.report.sensitivity import sensitivity_section
 from naturalize.report.words import minus
+from naturalize.study.curves import curves
 from naturalize.study.grids import Grid, classes_grid, comparisons_grid, scores_grid, titled
 from naturalize.study.results import Block, StudyResults
-from naturalize.study.spec import ArmSpec, Spec
+from naturalize.study.spec import ArmSpec
 from naturalize.study.tested import MOVED, OTHER, REAL, STRANGE, SWAPPED
 
 _EDITED = (
@@ -100,31 +99,10 @@ def _told(c: Comparison, *, by_f1: bool) -> str:
 
 
 def _curves(results: StudyResults) -> Section:
-    spec = results.spec
-    names = list(spec.arms)[: len(PALETTE)]
-    points: dict[str, list[tuple[float, float]]] = {}
-    for block in (b for b in results.blocks if not b.lacking):
-        for arm in block.report.arms:
-            if arm.name in names:
-                curve, x = _place(spec, arm.name, block)
-                if x is not None:
-                    points.setdefault(curve, []).append((x, arm.scores.macro_f1.value))
-    if not points:
+    drawn = curves(results)
+    if drawn is None:
         return Section("Curves", (Prose("No arm is complete yet."),))
-    over = "real images a class" if spec.curve == "size" else "composites for each real image"
-    drawn = lines(points, over, "macro F1", title=f"Macro F1 over {over}")
     return Section("Curves", (Figure(drawn, "Means over seeds; intervals stand below."),))
-
-
-def _place(spec: Spec, name: str, block: Block) -> tuple[str, float | None]:
-    """Return the curve an arm belongs to, and where on it."""
-    if spec.curve == "size":
-        return name, block.size
-    composed = spec.arms[name].composed
-    if composed is None:
-        return "", None
-    share = "" if composed.share is None else f", share {composed.share:g}"
-    return composed.recipe + share, composed.dose if composed.shows == "composites" else 0.0
 
 
 def _block(block: Block) -> Section:
