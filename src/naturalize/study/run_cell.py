@@ -62,13 +62,13 @@ def run_cell(home: Home, cell: Cell) -> Artefact:
 
 
 def training_of(spec: TrainingSpec) -> Training:
-    """Return the training that the words of a study ask for; it is validated once, at its end."""
+    """Return the training that the words of a spec ask for; it is validated once, at its end."""
     return Training(
         model=spec.model,
-        budget_images=spec.budget,
-        batch_size=spec.batch,
         input_px=spec.px,
         crop_px=spec.crop,
+        budget_images=spec.budget,
+        batch_size=spec.batch,
         learning_rate=spec.learning_rate,
         frozen=spec.frozen,
         ema=spec.ema,

@@ -16,12 +16,12 @@ class Training:
 
     What is trained: ``model`` is one of :data:`~naturalize.train.backbones.BACKBONES`,
     ``timm:NAME`` or ``cbam``; ``weights`` as in
-    :func:`~naturalize.train.weight_sources.resolve_weights`. It sees ``input_px`` (None: the
-    backbone's) of a ``crop_px`` (:func:`~naturalize.train.pixels.fit_square`), and final answers
-    are asked in ``views`` orientations (:func:`~naturalize.train.predict.predict`). ``branches``,
-    ``merge`` and ``spatial`` are for ``cbam`` alone, a head over two networks: those of two runs of
-    the same split (none: new networks from ``weights``), and how their maps are merged and weighed
-    (:class:`~naturalize.train.cbam.Cbam`).
+    :func:`~naturalize.train.weight_sources.resolve_weights`. It sees the middle ``crop_px`` of an
+    image at ``input_px`` (None: the backbone's; :func:`~naturalize.train.pixels.fit_square`) and in
+    the end answers for it in ``views`` orientations (:func:`~naturalize.train.predict.predict`).
+    ``branches``, ``merge`` and ``spatial`` are for ``cbam`` alone, a head over two networks: those
+    of two runs of the same split (none: new networks from ``weights``), and how their maps are
+    merged and weighed (:class:`~naturalize.train.cbam.Cbam`).
 
     What it is shown: ``arm`` and ``share`` as in :func:`~naturalize.train.arms.find_arm`.
     ``budget_images`` counts images shown, rounded up to whole batches of ``batch_size``, and is
