@@ -34,12 +34,7 @@ def run_cell(home: Home, cell: Cell) -> Artefact:
         run = train_run(
             split,
             home.folder / "trainings" / cell.name,
-            replace(
-                training_of(home.spec.training),
-                arm=cell.treatment.train,
-                share=composed.share if composed is not None else None,
-                seed=cell.seed,
-            ),
+            _training(home, cell),
             composites=composites,
             if_exists=ON,
             track=home.track,
@@ -59,6 +54,13 @@ def run_cell(home: Home, cell: Cell) -> Artefact:
         shutil.rmtree(run.path)
 
     return build(home.folder / "cells" / cell.name, cell_request(home, cell), write, if_exists=ON)
+
+
+def _training(home: Home, cell: Cell) -> Training:
+    """Return the training of a cell: that of the study, with the arm and the seed of the cell."""
+    composed, shared = cell.treatment.composed, training_of(home.spec.training)
+    share = composed.share if composed is not None else None
+    return replace(shared, arm=cell.treatment.train, share=share, seed=cell.seed)
 
 
 def training_of(spec: TrainingSpec) -> Training:
