@@ -24,6 +24,7 @@ from naturalize.progress import bar
 from naturalize.split.make_split import make_split
 from naturalize.split.split import RealSplit
 from naturalize.train.run import train_run
+from naturalize.train.training import Training
 
 LABELS = ("SNE", "EO", "BA", "LY", "MO", "PMY")
 FRAME_PX = 4
@@ -39,9 +40,8 @@ def main() -> None:
         home = Path(folder)
         dataset = write_phantom(home / "dataset", count=220, seed=args.seed, track=bar)
         split = make_split(curate(dataset, home / "curated"), home / "split")
-        run = train_run(
-            split, home / "run", mode="transfer", arm="none", budget_images=8000, track=bar
-        )
+        asked = Training(mode="transfer", arm="none", budget_images=8000)
+        run = train_run(split, home / "run", asked, track=bar)
         shown = [
             one for one in one_each_class(RealSplit.load(split), seed=0) if one.truth in LABELS
         ]

@@ -19,8 +19,10 @@ from naturalize.progress import bar
 from naturalize.seeds import child
 from naturalize.split.make_split import make_split
 from naturalize.train.run import train_run
+from naturalize.train.training import Training
 
-CAP, BUDGET, PX = 200, 3008, 128
+CAP = 200
+TRAINING = Training(budget_images=3008, input_px=128)
 
 
 def main() -> None:
@@ -34,9 +36,7 @@ def main() -> None:
     for label in asked.classes:
         split = without(whole, label, asked.out)
         out = asked.out / f"run-{label}"
-        made = train_run(
-            split, out, budget_images=BUDGET, input_px=PX, if_exists="resume", track=bar
-        )
+        made = train_run(split, out, TRAINING, if_exists="resume", track=bar)
         print(made.path, flush=True)
 
 

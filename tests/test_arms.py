@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +19,13 @@ from naturalize.train.crop import cropped, draw_corners
 from naturalize.train.mixing import mixed
 from naturalize.train.prepare import Preparation
 from naturalize.train.randaugment import randomly_augmented
-from naturalize.train.run import train_run
 from naturalize.train.stain_jitter import draw_stain, stained
 from naturalize.train.targets import (
     class_weights,
     maturation_targets,
     smoothed_targets,
 )
-from test_train import TINY, make_composites, make_split
+from test_train import TINY, make_composites, make_split, train_on_cpu
 
 HALF = (0.5, 0.5, 0.5)
 
@@ -185,7 +185,7 @@ class TestTargets:
         self, split: Artefact
     ) -> None:
         with pytest.raises(InputError, match="PMY, MY, MMY, BNE, SNE"):
-            train_run(split, split.path.parent / "run", arm="maturation", **TINY)
+            train_on_cpu(split, split.path.parent / "run", replace(TINY, arm="maturation"))
 
     def test_weights_make_every_class_count_the_same(self) -> None:
         labels = np.repeat([0, 1, 2], [20, 5, 2])
@@ -227,23 +227,18 @@ class TestRuns:
     def test_every_setting_trains(self, split: Artefact, arm: str) -> None:
         folder = split.path.parent
         composites = make_composites(folder, ["BA", "EO", "LY"]) if arm == "naturalize" else None
-        asked = {**TINY, "budget_images": 24, "validations": 0}
-        run = train_run(split, folder / "run", arm=arm, composites=composites, **asked)
+        asked = replace(TINY, arm=arm, budget_images=24, validations=0)
+        run = train_on_cpu(split, folder / "run", asked, composites=composites)
         assert run.summary["arm"] == arm
         assert run.manifest["parameters"]["arm"]["name"] == arm
 
     def test_a_head_over_images_that_vary_learns_step_by_step(self, split: Artefact) -> None:
-        asked = {**TINY, "mode": "transfer", "budget_images": 24, "arm": "stain+crops"}
-        assert train_run(split, split.path.parent / "run", **asked).summary["images_seen"] == 24
+        asked = replace(TINY, mode="transfer", budget_images=24, arm="stain+crops")
+        assert train_on_cpu(split, split.path.parent / "run", asked).summary["images_seen"] == 24
 
     def test_a_growing_arm_trains_what_takes_images_of_any_size(self, split: Artefact) -> None:
-        asked = {**TINY, "model": "efficientnet-lite0", "input_px": 48, "budget_images": 48}
-        run = train_run(split, split.path.parent / "run", arm="growing", weights="random", **asked)
-        assert run.summary["images_seen"] == 48
+        growing, folder = replace(TINY, arm="growing", input_px=48), split.path.parent
+        asked = replace(growing, model="efficientnet-lite0", weights="random", budget_images=48)
+        assert train_on_cpu(split, folder / "run", asked).summary["images_seen"] == 48
         with pytest.raises(InputError, match="takes images of 32 px and of 48 px"):
-            train_run(
-                split,
-                split.path.parent / "other",
-                arm="growing",
-                **{**TINY, "input_px": 48},
-            )
+            train_on_cpu(split, folder / "other", growing)

@@ -20,14 +20,14 @@ from naturalize.datasets.sample import Sample
 from naturalize.seeds import child
 from naturalize.split.split import RealSplit
 from naturalize.train.run import train_run
+from naturalize.train.training import Training
 
 
 @pytest.fixture(scope="module")
 def run(split: Artefact, tmp_path_factory: pytest.TempPathFactory) -> Artefact:
     out = tmp_path_factory.mktemp("run") / "run"
-    return train_run(
-        split, out, model="custom-cnn", budget_images=64, batch_size=32, input_px=32, device="cpu"
-    )
+    asked = Training(model="custom-cnn", budget_images=64, batch_size=32, input_px=32)
+    return train_run(split, out, asked, device="cpu")
 
 
 def test_a_reader_of_a_run_reads(run: Artefact, split: Artefact, tmp_path: Path) -> None:

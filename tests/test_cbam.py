@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +25,13 @@ from naturalize.train.cbam import (
 )
 from naturalize.train.custom_cnn import CustomCNN
 from naturalize.train.pixels import normalise
-from naturalize.train.run import train_run
 from naturalize.train.trained_model import CbamInfo, join, load_info, load_model
-from test_train import TINY, KillAfter, Killed, make_split
+from test_train import TINY, KillAfter, Killed, make_split, train_on_cpu
 
 Array = NDArray[np.float64]
 HALF = (0.5, 0.5, 0.5)
 NORM = (HALF, HALF)
-SHORT = {**TINY, "model": "cbam", "budget_images": 8}
+SHORT = replace(TINY, model="cbam", budget_images=8)
 
 
 def sigmoid(x: Array) -> Array:
@@ -54,13 +55,10 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
 
 
 @pytest.fixture(scope="module")
-def pair(split: Artefact) -> list[Artefact]:
-    folder, asked = split.path.parent, {**TINY, "budget_images": 160, "validations": 0}
-    lite = {**asked, "model": "efficientnet-lite0", "weights": "random", "budget_images": 8}
-    return [
-        train_run(split, folder / "a", **asked),
-        train_run(split, folder / "b", **lite),
-    ]
+def pair(split: Artefact) -> tuple[Artefact, Artefact]:
+    folder, asked = split.path.parent, replace(TINY, budget_images=160, validations=0)
+    lite = replace(asked, model="efficientnet-lite0", weights="random", budget_images=8)
+    return train_on_cpu(split, folder / "a", asked), train_on_cpu(split, folder / "b", lite)
 
 
 class TestAttention:
@@ -147,11 +145,11 @@ class TestMerging:
 class TestRuns:
     @pytest.mark.parametrize("mode", ["transfer", "finetune"])
     def test_two_runs_under_one_head(
-        self, split: Artefact, pair: list[Artefact], mode: str, tmp_path: Path
+        self, split: Artefact, pair: tuple[Artefact, Artefact], mode: str, tmp_path: Path
     ) -> None:
-        asked = {**TINY, "model": "cbam", "branches": pair, "mode": mode, "budget_images": 80}
-        asked["checkpoint_every"] = 4
-        run = train_run(split, tmp_path / "run", **asked)
+        asked = replace(SHORT, branches=pair, mode=mode, budget_images=80)
+        train = partial(train_on_cpu, split, training=asked, checkpoint_every=4)
+        run = train(tmp_path / "run")
         assert run.manifest["inputs"]["branch-0"]["id"] == pair[0].id
         assert run.manifest["parameters"]["branches"] == ["custom-cnn", "efficientnet-lite0"]
         joined, info = load_model(run)
@@ -161,12 +159,14 @@ class TestRuns:
         assert torch.equal(before, after) == (mode == "transfer")
         assert info.weights == f"runs {pair[0].id}, {pair[1].id}"
         with pytest.raises(Killed):
-            train_run(split, tmp_path / "cut", track=KillAfter(6), **asked)
-        assert train_run(split, tmp_path / "cut", if_exists="resume", **asked).id == run.id
+            train(tmp_path / "cut", track=KillAfter(6))
+        assert train(tmp_path / "cut", if_exists="resume").id == run.id
 
-    def test_it_learns(self, split: Artefact, pair: list[Artefact], tmp_path: Path) -> None:
-        asked = {**TINY, "model": "cbam", "branches": pair, "mode": "transfer"}
-        run = train_run(split, tmp_path / "run", budget_images=320, **asked)
+    def test_it_learns(
+        self, split: Artefact, pair: tuple[Artefact, Artefact], tmp_path: Path
+    ) -> None:
+        asked = replace(SHORT, branches=pair, mode="transfer", budget_images=320)
+        run = train_on_cpu(split, tmp_path / "run", asked)
         found = Predictions.load(run.path / "test.npz")
         assert found.labels() == tuple(name.split("/")[1][:2] for name in found.sample_ids)
 
@@ -186,40 +186,37 @@ class TestRuns:
     def test_mistakes_name_the_argument(
         self,
         split: Artefact,
-        pair: list[Artefact],
+        pair: tuple[Artefact, Artefact],
         wrong: dict[str, object],
         message: str,
         tmp_path: Path,
     ) -> None:
-        asked = {**TINY, "model": "cbam", "branches": pair, **wrong}
+        asked = replace(SHORT, branches=pair, **wrong)
         with pytest.raises(InputError, match=message):
-            train_run(split, tmp_path / "run", **asked)
+            train_on_cpu(split, tmp_path / "run", asked)
 
     def test_runs_of_another_split_are_refused(
-        self, split: Artefact, pair: list[Artefact], tmp_path: Path
+        self, split: Artefact, pair: tuple[Artefact, Artefact], tmp_path: Path
     ) -> None:
         (tmp_path / "other").mkdir()
         other = make_split(tmp_path / "other", {"train": 4, "val": 1, "test": 1})
         with pytest.raises(InputError, match=f"a run of split {other.id}"):
-            train_run(other, tmp_path / "run", **{**SHORT, "branches": pair})
+            train_on_cpu(other, tmp_path / "run", replace(SHORT, branches=pair))
 
     def test_a_cbam_does_not_stand_on_another(
-        self, split: Artefact, pair: list[Artefact], tmp_path: Path
+        self, split: Artefact, pair: tuple[Artefact, Artefact], tmp_path: Path
     ) -> None:
-        one = train_run(split, tmp_path / "one", **{**SHORT, "branches": pair})
+        one = train_on_cpu(split, tmp_path / "one", replace(SHORT, branches=pair))
         with pytest.raises(InputError, match="runs of one network each"):
-            train_run(
-                split, tmp_path / "two", **{**TINY, "model": "cbam", "branches": [one, pair[0]]}
-            )
+            train_on_cpu(split, tmp_path / "two", replace(SHORT, branches=(one, pair[0])))
 
     def test_without_runs_it_stands_on_the_papers_two(
         self, split: Artefact, tmp_path: Path
     ) -> None:
-        asked = {**SHORT, "weights": "random"}
-        run = train_run(split, tmp_path / "run", **asked)
+        run = train_on_cpu(split, tmp_path / "run", replace(SHORT, weights="random"))
         assert run.manifest["parameters"]["branches"] == ["efficientnetv2-b0", "densenet-169"]
 
-    def test_networks_without_maps_cannot_be_joined(self, pair: list[Artefact]) -> None:
+    def test_networks_without_maps_cannot_be_joined(self, pair: tuple[Artefact, Artefact]) -> None:
         mixer = backbones.build("timm:mixer_s16_224", n_classes=2, input_px=32, weights="random")
         one = load_info(pair[0])
         two = CbamInfo(branches=(one, one), merge="concat", spatial="cbam")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +30,9 @@ from naturalize.images import Rgb, decode, read
 from naturalize.split.split import RealSplit
 from naturalize.train.run import train_run
 from naturalize.train.trained_model import ModelInfo
+from naturalize.train.training import Training
 
-SMALL = {"budget_images": 64, "batch_size": 32, "input_px": 32, "device": "cpu"}
+SMALL = Training(weights="random", input_px=32, budget_images=64, batch_size=32, seed=1)
 FEW = CamSettings(channels=4)
 
 
@@ -38,7 +40,7 @@ FEW = CamSettings(channels=4)
 def runs(split: Artefact, tmp_path_factory: pytest.TempPathFactory) -> list[Artefact]:
     folder = tmp_path_factory.mktemp("runs")
     return [
-        train_run(split, folder / name, model=name, seed=1, weights="random", **SMALL)  # type: ignore[arg-type]
+        train_run(split, folder / name, replace(SMALL, model=name), device="cpu")
         for name in ("custom-cnn", "timm:test_vit")
     ]
 

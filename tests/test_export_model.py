@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +21,13 @@ from naturalize.train import export_model as module
 from naturalize.train.export_model import export_model, read_logits
 from naturalize.train.pixels import fit_square
 from naturalize.train.run import train_run
+from naturalize.train.training import Training
 
-SMALL = {"budget_images": 64, "batch_size": 32, "input_px": 32, "device": "cpu"}
+SMALL = Training(budget_images=64, batch_size=32, input_px=32)
 MODELS = {
-    "custom-cnn": {"model": "custom-cnn"},
-    "efficientnet-lite0": {"model": "efficientnet-lite0"},
-    "cbam": {"model": "cbam", "mode": "transfer", "spatial": "paper", "merge": "average"},
+    "custom-cnn": replace(SMALL, model="custom-cnn"),
+    "efficientnet-lite0": replace(SMALL, model="efficientnet-lite0"),
+    "cbam": replace(SMALL, model="cbam", mode="transfer", spatial="paper", merge="average"),
 }
 
 
@@ -33,10 +35,11 @@ MODELS = {
 def runs(split: Artefact, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artefact]:
     folder = tmp_path_factory.mktemp("runs")
     found: dict[str, Artefact] = {}
-    other = train_run(split, folder / "other", model="custom-cnn", seed=1, **SMALL)  # type: ignore[arg-type]
+    second = replace(MODELS["custom-cnn"], seed=1)
+    other = train_run(split, folder / "other", second, device="cpu")
     for name, asked in MODELS.items():
-        pair = [found["custom-cnn"], other] if name == "cbam" else []
-        found[name] = train_run(split, folder / name, branches=pair, **asked, **SMALL)  # type: ignore[arg-type]
+        pair = (found["custom-cnn"], other) if name == "cbam" else ()
+        found[name] = train_run(split, folder / name, replace(asked, branches=pair), device="cpu")
     return found
 
 

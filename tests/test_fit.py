@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +28,9 @@ from naturalize.train.fit import FitSettings, Fitted, fit
 from naturalize.train.parameter_groups import parameter_groups
 from naturalize.train.prepare import Preparation
 from naturalize.train.processes import start_accelerator
-from naturalize.train.run import train_run
 from naturalize.train.targets import smoothed_targets
 from naturalize.train.validation import Validated, Validation, macro_f1
-from test_train import TINY, KillAfter, Killed, make_composites, make_split
+from test_train import TINY, KillAfter, Killed, make_composites, make_split, train_on_cpu
 
 HALF = (0.5, 0.5, 0.5)
 SETTINGS = FitSettings("finetune", 8, 1e-2, weight_decay=0.0)
@@ -106,10 +106,9 @@ class TestWhichWeightsCount:
         assert all(torch.equal(t, before[n]) for n, t in model.state_dict().items())
 
     def test_validating_changes_nothing(self, split: Artefact) -> None:
-        folder = split.path.parent
+        folder, asked = split.path.parent, replace(TINY, budget_images=40)
         runs = [
-            train_run(split, folder / f"run{n}", budget_images=40, validations=n, **TINY)
-            for n in (0, 3)
+            train_on_cpu(split, folder / f"run{n}", replace(asked, validations=n)) for n in (0, 3)
         ]
         a, b = (load_file(run.path / "model.safetensors") for run in runs)
         assert all(torch.equal(a[name], b[name]) for name in a)
@@ -120,12 +119,13 @@ class TestWhichWeightsCount:
         assert scored == [[], ["1", "3", "4"]]
 
     def test_killed_and_resumed_with_mean_and_best(self, split: Artefact) -> None:
-        asked = {**TINY, "budget_images": 64, "ema": 0.9, "keep": "best", "checkpoint_every": 2}
+        asked = replace(TINY, budget_images=64, ema=0.9, keep="best")
+        train = partial(train_on_cpu, split, training=asked, checkpoint_every=2)
         folder = split.path.parent
-        whole = train_run(split, folder / "whole", **asked)
+        whole = train(folder / "whole")
         with pytest.raises(Killed):
-            train_run(split, folder / "cut", track=KillAfter(5), **asked)
-        assert train_run(split, folder / "cut", if_exists="resume", **asked).id == whole.id
+            train(folder / "cut", track=KillAfter(5))
+        assert train(folder / "cut", if_exists="resume").id == whole.id
 
     @pytest.mark.parametrize(
         ("wrong", "message"),
@@ -145,7 +145,7 @@ class TestWhichWeightsCount:
         self, split: Artefact, wrong: dict[str, object], message: str
     ) -> None:
         with pytest.raises(InputError, match=message):
-            train_run(split, split.path.parent / "run", **{**TINY, **wrong})
+            train_on_cpu(split, split.path.parent / "run", replace(TINY, **wrong))
 
 
 class TestValidation:
@@ -244,27 +244,29 @@ class TestFrozenFeatures:
         monkeypatch.setattr(
             CustomCNN, "forward", lambda self, images: asked.append(1) or forward(self, images)
         )
-        kept = folder / "features"
-        given = {**TINY, "mode": "transfer", "features": kept, "budget_images": 400}
-        weights = folder / "base.safetensors"
+        kept, weights = folder / "features", folder / "base.safetensors"
+        given = replace(TINY, mode="transfer", weights=str(weights), budget_images=400)
         save_file(CustomCNN(n_classes=2, input_px=32).state_dict(), weights)
-        first = train_run(split, folder / "a", weights=str(weights), **given)
+        first = train_on_cpu(split, folder / "a", given, features=kept)
         assert asked
         asked.clear()
-        again = train_run(split, folder / "b", weights=str(weights), learning_rate=0.1, **given)
+        again = train_on_cpu(split, folder / "b", replace(given, learning_rate=0.1), features=kept)
         assert not asked
         assert again.id != first.id
-        alone = train_run(split, folder / "c", weights=str(weights), **{**given, "features": None})
+        alone = train_on_cpu(split, folder / "c", given)
         assert alone.id == first.id
 
     def test_killed_and_resumed_equals_uninterrupted(self, split: Artefact) -> None:
         folder = split.path.parent
-        asked = {**TINY, "mode": "transfer", "budget_images": 64, "checkpoint_every": 2}
-        asked |= {"arm": "naturalize", "composites": make_composites(folder, ["BA", "EO", "LY"])}
-        whole = train_run(split, folder / "whole", **asked)
+        composites = make_composites(folder, ["BA", "EO", "LY"])
+        asked = replace(TINY, mode="transfer", budget_images=64, arm="naturalize")
+        train = partial(
+            train_on_cpu, split, training=asked, composites=composites, checkpoint_every=2
+        )
+        whole = train(folder / "whole")
         with pytest.raises(Killed):
-            train_run(split, folder / "cut", track=KillAfter(5), **asked)
-        assert train_run(split, folder / "cut", if_exists="resume", **asked).id == whole.id
+            train(folder / "cut", track=KillAfter(5))
+        assert train(folder / "cut", if_exists="resume").id == whole.id
 
     def test_features_follow_the_pixels_and_the_base(self, tmp_path: Path) -> None:
         pool = torch.randint(0, 256, (70, 3, 32, 32), dtype=torch.uint8)

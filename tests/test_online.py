@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -34,12 +35,13 @@ from naturalize.split.make_split import make_split
 from naturalize.split.split import RealSplit
 from naturalize.train.online import OnlineDataset, OnlineFeed, mix_of
 from naturalize.train.pixels import fit_square
-from naturalize.train.run import train_run
+from naturalize.train.training import Training
 from naturalize.workers import deaf_children
+from test_train import train_on_cpu
 
 T = TypeVar("T")
-SMALL = {"model": "custom-cnn", "input_px": 32, "batch_size": 8, "budget_images": 32}
-ONLINE = {**SMALL, "arm": "naturalize", "device": "cpu"}
+SMALL = Training(model="custom-cnn", input_px=32, batch_size=8, budget_images=32)
+ONLINE = replace(SMALL, arm="naturalize")
 
 
 class Killed(Exception):
@@ -70,7 +72,7 @@ def feeding(mix: OnlineMix) -> OnlineDataset:
 
 @pytest.fixture(scope="module")
 def run(split: Artefact, online: OnlineComposites, home: Path) -> Artefact:
-    return train_run(split, home / "run-online", composites=online, **ONLINE)
+    return train_on_cpu(split, home / "run-online", ONLINE, composites=online)
 
 
 class TestComposites:
@@ -152,7 +154,7 @@ class TestLeaks:
         with pytest.raises(LeakError, match="are not train images of split"):
             OnlineMix.of(other, online, share=0.5)
         with pytest.raises(LeakError, match="are not train images of split"):
-            train_run(other, tmp_path / "run", composites=online, **ONLINE)
+            train_on_cpu(other, tmp_path / "run", ONLINE, composites=online)
         assert not (tmp_path / "run").exists()
 
 
@@ -249,27 +251,26 @@ class TestRun:
     def test_the_same_run_again_with_more_workers_and_a_kill(
         self, run: Artefact, split: Artefact, online: OnlineComposites, tmp_path: Path
     ) -> None:
-        asked = {**ONLINE, "composites": online, "checkpoint_every": 2}
+        train = partial(train_on_cpu, split, training=ONLINE, checkpoint_every=2)
         with pytest.raises(Killed):
-            train_run(
-                split,
+            train(
                 tmp_path / "again",
+                composites=online,
                 track=lambda items, total, what: kill_after(2, items, what),
-                **asked,
             )
-        again = train_run(split, tmp_path / "again", workers=2, if_exists="resume", **asked)
+        again = train(tmp_path / "again", composites=online, workers=2, if_exists="resume")
         assert again.id == run.id
         other = replace(online, seed=6)
-        assert train_run(split, tmp_path / "other", **{**asked, "composites": other}).id != run.id
+        assert train(tmp_path / "other", composites=other).id != run.id
 
     def test_what_it_showed_can_be_asked_for(self, run: Artefact, split: Artefact) -> None:
         mix = mix_of(run)
-        shown = [mix.at(position) for position in range(SMALL["budget_images"])]
+        shown = [mix.at(position) for position in range(SMALL.budget_images)]
         made = [one.label for one in shown if not one.is_real]
         seen = run.summary["synthetic_seen"]
         assert {label: made.count(label) for label in seen} == seen
         assert run.summary["composites"] == len(made) > 0
-        plain = train_run(split, run.path.parent / "run-plain", arm="flips", **SMALL)
+        plain = train_on_cpu(split, run.path.parent / "run-plain", SMALL)
         for label, count in plain.summary["real_seen"].items():
             assert count == run.summary["real_seen"][label] + seen[label]
         with pytest.raises(InputError, match="trained with --bank"):
@@ -278,10 +279,10 @@ class TestRun:
     def test_settings_of_real_images_combine_with_it(
         self, split: Artefact, online: OnlineComposites, tmp_path: Path
     ) -> None:
-        asked = {**ONLINE, "arm": "naturalize+balanced+crops", "composites": online}
-        run = train_run(split, tmp_path / "run", **asked)
+        asked = replace(ONLINE, arm="naturalize+balanced+crops")
+        run = train_on_cpu(split, tmp_path / "run", asked, composites=online)
         mix = mix_of(run)
-        shown = [mix.at(position) for position in range(SMALL["budget_images"])]
+        shown = [mix.at(position) for position in range(SMALL.budget_images)]
         seen = run.summary["synthetic_seen"]
         made = [one.label for one in shown if not one.is_real]
         assert {label: made.count(label) for label in seen} == seen
@@ -292,7 +293,7 @@ class TestRun:
     def test_reports_tell_it_from_composites_of_a_folder(
         self, run: Artefact, split: Artefact, composites: Artefact, bank: Artefact, tmp_path: Path
     ) -> None:
-        folder = train_run(split, tmp_path / "run", composites=composites, **ONLINE)
+        folder = train_on_cpu(split, tmp_path / "run", ONLINE, composites=composites)
         assert list(arm_names([folder, run])) == ["naturalize", "naturalize online"]
         lineage = trace([run])
         assert lineage.bank is not None
@@ -308,12 +309,12 @@ class TestRun:
         try:
             path.write_bytes(b"no image")
             with pytest.raises(InputError, match=path.name):
-                train_run(
+                train_on_cpu(
                     split,
                     tmp_path / "run",
+                    ONLINE,
                     composites=online,
                     track=lambda items, total, what: kill_after(0, items, what),
-                    **ONLINE,
                 )
         finally:
             path.write_bytes(data)
@@ -321,11 +322,11 @@ class TestRun:
     def test_mistakes_are_named(
         self, split: Artefact, online: OnlineComposites, tmp_path: Path
     ) -> None:
-        def wrong(says: str, **asked: object) -> None:
+        def wrong(says: str, training: Training = ONLINE, **how: object) -> None:
             with pytest.raises(InputError, match=says):
-                train_run(split, tmp_path / "run", **{"composites": online, **ONLINE, **asked})
+                train_on_cpu(split, tmp_path / "run", training, composites=online, **how)
 
-        wrong("none, as the arm uses none", arm="flips")
+        wrong("none, as the arm uses none", replace(ONLINE, arm="flips"))
         wrong("none where composites are made online", pack=split)
         wrong("workers: expected at least 1", workers=0)
 

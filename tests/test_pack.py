@@ -16,6 +16,7 @@ from naturalize.split.split import RealSplit
 from naturalize.train.pack import Pack, make_pack
 from naturalize.train.pixels import fit_square
 from naturalize.train.run import train_run
+from naturalize.train.training import Training
 from tests_images import jpeg, write_tree
 
 
@@ -46,13 +47,11 @@ def test_training_needs_the_pack_and_no_image_file(
     run = train_run(
         there["split"],
         tmp_path / "run",
+        Training(
+            model="custom-cnn", input_px=32, arm="naturalize", budget_images=32, batch_size=16
+        ),
         composites=there["composites"],
         pack=there["pack"],
-        arm="naturalize",
-        model="custom-cnn",
-        budget_images=32,
-        batch_size=16,
-        input_px=32,
     )
     assert run.manifest["inputs"]["split"]["id"] == split.id
     assert sum(run.summary["synthetic_seen"].values()) > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +29,9 @@ from naturalize.study.paper_spec import PaperSpec
 from naturalize.study.published import published
 from naturalize.study.run_study import Share
 from naturalize.train.run import train_run
+from naturalize.train.training import Training
 
-TINY = {"model": "custom-cnn", "input_px": 32, "budget_images": 32, "batch_size": 16}
+TINY = Training(model="custom-cnn", input_px=32, budget_images=32, batch_size=16)
 
 
 @pytest.fixture(scope="module")
@@ -87,21 +89,21 @@ def test_the_two_protocols_do_not_mix(
         PaperSplit.load(split)
     with pytest.raises(LeakError, match="mixed"):
         build(tmp_path / "x", Request("x", {}, {"split": split, "made": made}), lambda draft: None)
-    out = tmp_path / "run"
+    out, asked = tmp_path / "run", replace(TINY, arm="naturalize")
     with pytest.raises(LeakError):
-        train_run(split, out, composites=made, arm="naturalize", **TINY)  # type: ignore[arg-type]
+        train_run(split, out, asked, composites=made)
     with pytest.raises(LeakError):
-        train_run(dealt, out, composites=composites, arm="naturalize", **TINY)  # type: ignore[arg-type]
+        train_run(dealt, out, asked, composites=composites)
     with pytest.raises(LeakError):
         online = OnlineComposites(made.input("bank"), load_recipe("naturalize"))
-        train_run(split, out, composites=online, arm="naturalize", **TINY)  # type: ignore[arg-type]
+        train_run(split, out, asked, composites=online)
     with pytest.raises(LeakError):
         make_paper_split(pool, composites, tmp_path / "mixed")
     assert not out.exists()
 
 
 def test_no_report_of_untouched_images_is_made_of_it(dealt: Artefact, tmp_path: Path) -> None:
-    run = train_run(dealt, tmp_path / "run", **TINY)  # type: ignore[arg-type]
+    run = train_run(dealt, tmp_path / "run", TINY)
     assert run.manifest["protocol"] == "paper"
     with pytest.raises(LeakError, match="naturalize study paper"):
         make_report([run], tmp_path / "report")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,19 +21,19 @@ from naturalize.errors import InputError
 from naturalize.predictions import Predictions
 from naturalize.train.depthwise import depthwise_in_fp32
 from naturalize.train.processes import check_shares, start_accelerator
-from naturalize.train.run import train_run
-from test_train import TINY, KillAfter, Killed, make_split
+from test_train import TINY, KillAfter, Killed, make_split, train_on_cpu
 
-ASKED = {**TINY, "arm": "strong+class-weights", "budget_images": 64, "ema": 0.9}
+ASKED = replace(TINY, arm="strong+class-weights", budget_images=64, ema=0.9)
 TOLERANCE = 1e-5
 SCRIPT = """
 from pathlib import Path
 from naturalize.artefact import open_artefact
 from naturalize.train.run import train_run
+from naturalize.train.training import Training
 home = Path({home!r})
 split = open_artefact(home / "split")
 made = [
-    train_run(split, home / name, if_exists=mode, **{asked!r})
+    train_run(split, home / name, {asked!r}, device="cpu", if_exists=mode)
     for name, mode in (("two", "refuse"), ("two", "resume"), ("cut", "resume"))
 ]
 assert len({{run.id for run in made[:2]}}) == 1
@@ -41,9 +42,9 @@ assert len({{run.id for run in made[:2]}}) == 1
 
 def test_two_processes_equal_one_with_their_batch(tmp_path: Path) -> None:
     split = make_split(tmp_path)
-    one = train_run(split, tmp_path / "one", **ASKED)
+    one = train_on_cpu(split, tmp_path / "one", ASKED)
     with pytest.raises(Killed):
-        train_run(split, tmp_path / "cut", track=KillAfter(3), checkpoint_every=1, **ASKED)
+        train_on_cpu(split, tmp_path / "cut", ASKED, track=KillAfter(3), checkpoint_every=1)
     script = tmp_path / "script.py"
     script.write_text(SCRIPT.format(home=str(tmp_path), asked=ASKED))
     command = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)]
@@ -69,20 +70,22 @@ def test_two_processes_equal_one_with_their_batch(tmp_path: Path) -> None:
 
 
 BF16 = """
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from test_train import TINY, Killed, KillAfter
+from test_train import TINY, Killed, KillAfter, train_on_cpu
 from naturalize.artefact import open_artefact
-from naturalize.train.run import train_run
 home = Path({home!r})
 split = open_artefact(home / "split")
-asked = TINY | dict(model="efficientnet-lite0", weights="random", budget_images=48)
-asked |= dict(precision="bf16", checkpoint_every=1)
-whole = train_run(split, home / "whole", **asked)
+lite = replace(TINY, model="efficientnet-lite0", weights="random")
+asked = replace(lite, budget_images=48, precision="bf16")
+train = partial(train_on_cpu, split, training=asked, checkpoint_every=1)
+whole = train(home / "whole")
 try:
-    train_run(split, home / "cut", track=KillAfter(2), **asked)
+    train(home / "cut", track=KillAfter(2))
 except Killed:
     pass
-resumed = train_run(split, home / "cut", if_exists="resume", **asked)
+resumed = train(home / "cut", if_exists="resume")
 assert resumed.id == whole.id
 assert whole.summary["precision"] == "bf16"
 """

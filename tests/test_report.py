@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,8 +18,9 @@ from naturalize.report.make_report import EVALUATION, PAGE, make_report
 from naturalize.split.make_split import make_split
 from naturalize.split.split import RealSplit
 from naturalize.train.run import train_run
+from naturalize.train.training import Training
 
-SMALL = {"model": "custom-cnn", "budget_images": 64, "batch_size": 32, "input_px": 32}
+SMALL = Training(model="custom-cnn", budget_images=64, batch_size=32, input_px=32)
 
 
 class Text(HTMLParser):
@@ -42,7 +44,7 @@ def runs(split: Artefact, composites: Artefact, home: Path) -> list[Artefact]:
     def train(arm: str, seed: int) -> Artefact:
         mixed = composites if arm == "naturalize" else None
         out = home / f"run-{arm}-{seed}"
-        return train_run(split, out, arm=arm, composites=mixed, seed=seed, **SMALL)  # type: ignore[arg-type]
+        return train_run(split, out, replace(SMALL, arm=arm, seed=seed), composites=mixed)
 
     return [train(arm, seed) for arm in ("none", "flips", "naturalize") for seed in (0, 1)]
 
@@ -99,7 +101,7 @@ def test_runs_of_two_splits_are_not_compared(
     runs: list[Artefact], curated: Artefact, home: Path, tmp_path: Path
 ) -> None:
     other = make_split(curated, home / "other split", seed=9)
-    stray = train_run(other, home / "stray", **SMALL)  # type: ignore[arg-type]
+    stray = train_run(other, home / "stray", SMALL)
     with pytest.raises(InputError, match="a run of split"):
         make_report([*runs, stray], tmp_path / "report")
 
@@ -147,7 +149,8 @@ def test_curves_show_loss_and_validation_and_say_which_weights_count(
     words = " ".join(Text((report.path / PAGE).read_text()).words)
     assert "the last weights count in every arm" in words
     assert "Macro F1 on validation images while training" in words
-    best = train_run(split, tmp_path / "best", arm="flips+balanced", keep="best", **SMALL)  # type: ignore[arg-type]
+    asked = replace(SMALL, arm="flips+balanced", keep="best")
+    best = train_run(split, tmp_path / "best", asked)
     made = make_report([runs[0], best], tmp_path / "report", resamples=50)
     words = " ".join(Text((made.path / PAGE).read_text()).words)
     assert "in “flips+balanced” the weights that did best on validation images count" in words
@@ -158,7 +161,7 @@ def test_curves_show_loss_and_validation_and_say_which_weights_count(
 def test_runs_that_differ_in_a_setting_are_no_seeds_of_one_arm(
     runs: list[Artefact], split: Artefact, tmp_path: Path
 ) -> None:
-    mean = train_run(split, tmp_path / "mean", arm="none", ema=0.9, **SMALL)  # type: ignore[arg-type]
+    mean = train_run(split, tmp_path / "mean", replace(SMALL, arm="none", ema=0.9))
     found = arm_names([runs[0], runs[1], mean, runs[2]])
     assert {name: len(group) for name, group in found.items()} == {
         "none, ema 0.0": 2,

@@ -31,6 +31,7 @@ from naturalize.evaluate.compare import PairedDifference
 from naturalize.images import encode_png
 from naturalize.split.split import RealSplit
 from naturalize.train.run import train_run
+from naturalize.train.training import Training
 
 SIDE = 32
 
@@ -38,17 +39,9 @@ SIDE = 32
 @pytest.fixture(scope="module")
 def runs(split: Artefact, tmp_path_factory: pytest.TempPathFactory) -> list[Artefact]:
     folder = tmp_path_factory.mktemp("runs")
+    asked = Training(model="custom-cnn", input_px=SIDE, budget_images=32, batch_size=32)
     return [
-        train_run(
-            split,
-            folder / f"run-{seed}",
-            model="custom-cnn",
-            seed=seed,
-            budget_images=32,
-            batch_size=32,
-            input_px=SIDE,
-            device="cpu",
-        )
+        train_run(split, folder / f"run-{seed}", replace(asked, seed=seed), device="cpu")
         for seed in (0, 1)
     ]
 

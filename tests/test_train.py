@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,13 +28,15 @@ from naturalize.train.predict import predict
 from naturalize.train.run import train_run
 from naturalize.train.schedule import one_cycle
 from naturalize.train.trained_model import load_model
+from naturalize.train.training import Training
 
 T = TypeVar("T")
 PX = 32
 COLOURS = {"BA": (90, 60, 160), "EO": (220, 120, 90), "LY": (120, 150, 220)}
 COUNTS = {"train": 8, "val": 2, "test": 3}
-TINY = {"model": "custom-cnn", "input_px": PX, "crop_px": None, "batch_size": 8, "device": "cpu"}
+TINY = Training(model="custom-cnn", input_px=PX, crop_px=None, batch_size=8)
 HALF = (0.5, 0.5, 0.5)
+train_on_cpu = partial(train_run, device="cpu")
 
 
 def jpeg(label: str, rng: np.random.Generator) -> bytes:
@@ -101,7 +105,7 @@ class KillAfter:
 
 class TestRun:
     def test_learns_and_predicts_each_side_in_split_order(self, split: Artefact) -> None:
-        run = train_run(split, split.path.parent / "run", budget_images=320, **TINY)
+        run = train_on_cpu(split, split.path.parent / "run", replace(TINY, budget_images=320))
         rows = read_table(split.path / "split.csv")
         for side in ("val", "test"):
             found = Predictions.load(run.path / f"{side}.npz")
@@ -111,7 +115,7 @@ class TestRun:
             assert found.split_id == split.id
 
     def test_reloaded_model_predicts_the_same(self, split: Artefact) -> None:
-        run = train_run(split, split.path.parent / "run", budget_images=16, **TINY)
+        run = train_on_cpu(split, split.path.parent / "run", replace(TINY, budget_images=16))
         model, info = load_model(run)
         test = [row["id"] for row in read_table(split.path / "split.csv") if row["side"] == "test"]
         readers = [lambda name=name: _decode(split.path.parent / name) for name in test]
@@ -124,9 +128,9 @@ class TestRun:
     def test_views_are_averaged_in_the_final_answers_alone(
         self, split: Artefact, mode: str
     ) -> None:
-        asked = {**TINY, "mode": mode, "budget_images": 32}
+        asked = replace(TINY, mode=mode, budget_images=32)
         one, four, eight = (
-            train_run(split, split.path.parent / f"run{views}", views=views, **asked)
+            train_on_cpu(split, split.path.parent / f"run{views}", replace(asked, views=views))
             for views in (1, 4, 8)
         )
         assert one.manifest["files"]["metrics.csv"] == eight.manifest["files"]["metrics.csv"]
@@ -144,17 +148,18 @@ class TestRun:
 
     def test_a_number_of_views_that_there_is_not(self, split: Artefact) -> None:
         with pytest.raises(InputError, match="1, 4 or 8"):
-            train_run(split, split.path.parent / "run", views=3, **TINY)
+            train_on_cpu(split, split.path.parent / "run", replace(TINY, views=3))
 
     def test_same_request_same_id_other_seed_other_id(self, split: Artefact) -> None:
+        asked = replace(TINY, budget_images=24)
         ids = [
-            train_run(split, split.path.parent / f"run{i}", budget_images=24, seed=s, **TINY).id
+            train_on_cpu(split, split.path.parent / f"run{i}", replace(asked, seed=s)).id
             for i, s in enumerate([0, 0, 1])
         ]
         assert ids[0] == ids[1] != ids[2]
 
     def test_metrics_hold_one_row_a_step_and_no_time(self, split: Artefact) -> None:
-        run = train_run(split, split.path.parent / "run", budget_images=20, **TINY)
+        run = train_on_cpu(split, split.path.parent / "run", replace(TINY, budget_images=20))
         rows = read_table(run.path / "metrics.csv")
         assert list(rows[0])[:4] == ["step", "images", "loss", "learning_rate"]
         assert [row["val_macro_f1"] != "" for row in rows] == [True] * 3
@@ -164,13 +169,13 @@ class TestRun:
 
     def test_an_empty_side_gives_empty_predictions(self, tmp_path: Path) -> None:
         split = make_split(tmp_path, {"train": 4, "test": 1})
-        run = train_run(split, tmp_path / "run", budget_images=8, **TINY)
+        run = train_on_cpu(split, tmp_path / "run", replace(TINY, budget_images=8))
         assert Predictions.load(run.path / "val.npz").probabilities.shape == (0, 3)
 
     def test_a_damaged_test_image_stops_before_training(self, split: Artefact) -> None:
         (split.path.parent / "data/LY_test_0.jpg").write_bytes(b"no image")
         with pytest.raises(ImageError, match="LY_test_0"):
-            train_run(split, split.path.parent / "run", track=KillAfter(0), **TINY)
+            train_on_cpu(split, split.path.parent / "run", TINY, track=KillAfter(0))
 
     @pytest.mark.parametrize(
         ("wrong", "message"),
@@ -183,7 +188,6 @@ class TestRun:
             ({"batch_size": 1}, "batch_size"),
             ({"learning_rate": -1.0}, "learning_rate"),
             ({"input_px": 8}, "input_px"),
-            ({"device": "abacus"}, "cpu or cuda"),
             ({"weights": "package"}, "random or a file"),
             ({"weights": "missing.safetensors"}, "an existing file"),
         ],
@@ -192,18 +196,22 @@ class TestRun:
         self, split: Artefact, wrong: dict[str, object], message: str
     ) -> None:
         with pytest.raises(InputError, match=message):
-            train_run(split, split.path.parent / "run", **{**TINY, **wrong})
+            train_on_cpu(split, split.path.parent / "run", replace(TINY, **wrong))
+        assert not (split.path.parent / ".run.partial/request.json").exists()
+
+    def test_a_device_that_there_is_not(self, split: Artefact) -> None:
+        with pytest.raises(InputError, match="cpu or cuda"):
+            train_run(split, split.path.parent / "run", TINY, device="abacus")
         assert not (split.path.parent / ".run.partial/request.json").exists()
 
     def test_a_class_without_train_images_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="none of"):
-            train_run(make_split(tmp_path, {"test": 2}), tmp_path / "run", **TINY)
+            train_on_cpu(make_split(tmp_path, {"test": 2}), tmp_path / "run", TINY)
 
     def test_divergence_says_what_to_change(self, split: Artefact) -> None:
+        asked = replace(TINY, learning_rate=1e25, budget_images=40)
         with pytest.raises(NaturalizeError, match="lower learning_rate"):
-            train_run(
-                split, split.path.parent / "run", learning_rate=1e25, budget_images=40, **TINY
-            )
+            train_on_cpu(split, split.path.parent / "run", asked)
 
 
 class TestMemory:
@@ -223,7 +231,7 @@ class TestMemory:
 
         monkeypatch.setattr(CustomCNN, "forward", forward)
         with pytest.raises(NaturalizeError, match=r"batch_size \(now 8\) or input_px \(now 32\)"):
-            train_run(split, split.path.parent / "run", **TINY)
+            train_on_cpu(split, split.path.parent / "run", TINY)
         assert not list(split.path.parent.glob("*run*"))
 
     def test_other_errors_stay_what_they_are(
@@ -234,7 +242,7 @@ class TestMemory:
 
         monkeypatch.setattr(CustomCNN, "forward", forward)
         with pytest.raises(RuntimeError, match="mat1"):
-            train_run(split, split.path.parent / "run", **TINY)
+            train_on_cpu(split, split.path.parent / "run", TINY)
 
 
 class TestResume:
@@ -242,17 +250,17 @@ class TestResume:
     def test_killed_and_resumed_equals_uninterrupted(self, split: Artefact, model: str) -> None:
         folder = split.path.parent
         composites = make_composites(folder, [*COLOURS] * 3)
-        asked = {**TINY, "model": model, "weights": "random", "budget_images": 64}
-        asked |= {"arm": "naturalize", "composites": composites, "checkpoint_every": 3}
-        whole = train_run(split, folder / "whole", **asked)
+        asked = replace(TINY, model=model, weights="random", budget_images=64, arm="naturalize")
+        train = partial(
+            train_on_cpu, split, training=asked, composites=composites, checkpoint_every=3
+        )
+        whole = train(folder / "whole")
         with pytest.raises(Killed):
-            train_run(split, folder / "cut", track=KillAfter(5), **asked)
+            train(folder / "cut", track=KillAfter(5))
         steps: list[int] = []
         with pytest.raises(Killed):
-            train_run(split, folder / "cut", track=KillAfter(2), if_exists="resume", **asked)
-        resumed = train_run(
-            split, folder / "cut", track=_count_into(steps), if_exists="resume", **asked
-        )
+            train(folder / "cut", track=KillAfter(2), if_exists="resume")
+        resumed = train(folder / "cut", track=_count_into(steps), if_exists="resume")
         assert steps == [5]
         assert resumed.id == whole.id
         before, after = (load_file(run.path / "model.safetensors") for run in (whole, resumed))
@@ -270,28 +278,28 @@ class TestResume:
         torch.manual_seed(5)
         expected = torch.rand(1)
         torch.manual_seed(5)
-        train_run(split, split.path.parent / "run", budget_images=8, **TINY)
+        train_on_cpu(split, split.path.parent / "run", replace(TINY, budget_images=8))
         assert torch.equal(torch.rand(1), expected)
 
 
 class TestComposites:
     def test_a_test_donor_leaks(self, split: Artefact) -> None:
         composites = make_composites(split.path.parent, ["BA"], donor_side="test")
+        asked = replace(TINY, arm="naturalize")
         with pytest.raises(LeakError, match="donor"):
-            train_run(
-                split, split.path.parent / "run", arm="naturalize", composites=composites, **TINY
-            )
+            train_on_cpu(split, split.path.parent / "run", asked, composites=composites)
         assert not (split.path.parent / "run").exists()
 
     def test_an_arm_without_synthetic_share_takes_none(self, split: Artefact) -> None:
         composites = make_composites(split.path.parent, ["BA"])
         with pytest.raises(InputError, match="uses none"):
-            train_run(split, split.path.parent / "run", composites=composites, **TINY)
+            train_on_cpu(split, split.path.parent / "run", TINY, composites=composites)
 
     def test_a_class_without_composites_is_said(self, split: Artefact) -> None:
         composites = make_composites(split.path.parent, ["BA", "EO"])
-        asked = {**TINY, "arm": "naturalize", "composites": composites, "budget_images": 80}
-        summary = train_run(split, split.path.parent / "run", **asked).summary
+        asked = replace(TINY, arm="naturalize", budget_images=80)
+        run = train_on_cpu(split, split.path.parent / "run", asked, composites=composites)
+        summary = run.summary
         assert summary["synthetic_seen"]["LY"] == 0
         assert list(summary["real_for_want_of_composites"]) == ["LY"]
 
@@ -300,14 +308,9 @@ class TestComposites:
         seen = []
         for arm in ("none", "flips", "naturalize"):
             given = composites if arm == "naturalize" else None
-            summary = train_run(
-                split,
-                split.path.parent / arm,
-                arm=arm,
-                composites=given,
-                budget_images=40,
-                **TINY,
-            ).summary
+            asked = replace(TINY, arm=arm, budget_images=40)
+            run = train_on_cpu(split, split.path.parent / arm, asked, composites=given)
+            summary = run.summary
             real, synthetic = summary["real_seen"], summary["synthetic_seen"]
             seen.append({label: real[label] + synthetic[label] for label in COLOURS})
         assert seen[0] == seen[1] == seen[2]

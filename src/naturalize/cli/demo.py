@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -65,10 +65,12 @@ def run_demo(plan: Plan, mode: IfExists) -> Path:
     """Run all stages below ``plan.out`` and return the path of the page."""
     from naturalize.report.make_report import PAGE, make_report
     from naturalize.train.run import train_run
+    from naturalize.train.training import Training
 
     _check(plan)
     split = _prepare(plan, mode)
     composites = _compose(plan, split, mode)
+    asked = Training(model=plan.model, budget_images=plan.budget, input_px=plan.px, seed=plan.seed)
     runs = []
     for arm in ARMS:
         _say(f"train, arm “{arm}”")
@@ -76,12 +78,8 @@ def run_demo(plan: Plan, mode: IfExists) -> Path:
             train_run(
                 split,
                 plan.out / f"run-{arm}",
+                replace(asked, arm=arm),
                 composites=composites if arm == "naturalize" else None,
-                arm=arm,
-                model=plan.model,
-                budget_images=plan.budget,
-                input_px=plan.px,
-                seed=plan.seed,
                 if_exists=mode,
                 track=bar,
             )

@@ -134,25 +134,23 @@ def train(
     No folder: naturalize train out/split --bank out/bank --recipe naturalize -o out/run
     """
     from naturalize.artefact import open_artefact
-    from naturalize.compose.online import OnlineComposites
     from naturalize.train.run import train_run
+    from naturalize.train.training import Training
 
     mixed = _composites(composites, bank, recipe, seed)
-    shown = LiveTable(batch)
-    made = train_run(
-        open_artefact(split, "split"),
-        out,
-        composites=mixed,
-        pack=open_artefact(pack, "pack") if pack is not None else None,
-        arm=arm or ("naturalize" if mixed is not None else "flips"),
+    training = Training(
         model=model,
-        mode=mode,
         weights=weights,
-        branches=[open_artefact(run, "run") for run in branches or ()],
+        input_px=px,
+        crop_px=crop or None,
+        views=views,
+        branches=tuple(open_artefact(run, "run") for run in branches or ()),
         merge=merge,
         spatial=spatial,
+        arm=arm or ("naturalize" if mixed is not None else "flips"),
         budget_images=budget,
         batch_size=batch,
+        mode=mode,
         learning_rate=learning_rate,
         layer_decay=layer_decay,
         frozen=frozen,
@@ -160,19 +158,30 @@ def train(
         keep=keep,
         validations=validations,
         precision=precision,
-        features=features,
-        input_px=px,
-        crop_px=crop or None,
-        views=views,
         seed=seed,
+    )
+    shown = LiveTable(batch)
+    made = train_run(
+        open_artefact(split, "split"),
+        out,
+        training,
+        composites=mixed,
+        pack=open_artefact(pack, "pack") if pack is not None else None,
         device=device,
         workers=workers,
+        features=features,
         if_exists=if_exists(resume, overwrite),
         watch=shown.watch,
         track=shown.track,
     )
-    if os.environ.get("RANK", "0") != "0":
-        return
+    if os.environ.get("RANK", "0") == "0":
+        _tell(made, mixed, as_json)
+
+
+def _tell(made: Artefact, mixed: Artefact | OnlineComposites | None, as_json: bool) -> None:
+    """Say what was made, and of composites made online whether they can be told."""
+    from naturalize.compose.online import OnlineComposites
+
     if isinstance(mixed, OnlineComposites):
         warn_if_told(mixed.recipe)
     tell(made, as_json, _table(made))

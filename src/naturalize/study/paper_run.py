@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
@@ -18,6 +18,7 @@ from naturalize.progress import Track, quiet
 from naturalize.split.paper_split import make_paper_split, make_pool
 from naturalize.study.paper_spec import PaperSpec
 from naturalize.study.prepare import ON, made
+from naturalize.study.run_cell import training_of
 from naturalize.study.run_study import Share, Told, Watch
 from naturalize.train.run import train_run
 
@@ -103,23 +104,13 @@ def run_paper(home: PaperHome, share: Share, watch: Watch) -> int:
 
 def run_paper_cell(home: PaperHome, cell: PaperCell) -> Artefact:
     """Write a ``cell`` artefact, stamped as the paper's protocol; the weights are not kept."""
-    split, training = home.split_of(cell.set_name, cell.seed), home.spec.training
+    split, asked = home.split_of(cell.set_name, cell.seed), home.spec.training
 
     def write(draft: Draft) -> None:
         run = train_run(
             split,
             home.folder / "trainings" / cell.name,
-            model=cell.model,
-            budget_images=training.budget,
-            batch_size=training.batch,
-            learning_rate=training.learning_rate,
-            frozen=training.frozen,
-            ema=training.ema,
-            precision=training.precision,
-            validations=1,
-            input_px=training.px,
-            crop_px=training.crop,
-            seed=cell.seed,
+            replace(training_of(asked), model=cell.model, seed=cell.seed),
             if_exists=ON,
             track=home.track,
         )
@@ -128,6 +119,6 @@ def run_paper_cell(home: PaperHome, cell: PaperCell) -> Artefact:
         draft.summary.update(images_seen=run.summary["images_seen"], seconds=run.summary["seconds"])
         shutil.rmtree(run.path)
 
-    parameters = {"model": cell.model, "training": training.model_dump(mode="json")}
+    parameters = {"model": cell.model, "training": asked.model_dump(mode="json")}
     request = Request("cell", parameters, {"split": split}, cell.seed)
     return build(home.cell_folder(cell), request, write, if_exists=ON)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from naturalize.study.training import Name, Seeds, Training, Written
+from naturalize.study.training import Name, Seeds, TrainingSpec, Written
 
 
 class PaperSet(Written):
@@ -30,5 +30,5 @@ class PaperSpec(Written):
     models: Annotated[tuple[str, ...], Field(min_length=1)] = ("efficientnet-lite0",)
     models_on: Name = "419-PMY"
     seeds: Seeds = (0,)
-    training: Training = Training()
+    training: TrainingSpec = TrainingSpec()
     phantoms: Annotated[int, Field(ge=44)] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic, process_time
@@ -15,9 +15,10 @@ from naturalize.datasets.manifest import write_table
 from naturalize.split.make_split import make_split
 from naturalize.study.cell import Cell
 from naturalize.study.prepare import Home
+from naturalize.study.run_cell import training_of
 from naturalize.study.spec import Composed
 from naturalize.study.subset import draw_subset
-from naturalize.study.training import Training
+from naturalize.study.training import TrainingSpec
 from naturalize.train.run import train_run
 
 IMAGES = 6
@@ -81,23 +82,12 @@ def _composing(
     return cut, costs
 
 
-def _training(split: Artefact, training: Training, folder: Path) -> tuple[float, float]:
+def _training(split: Artefact, spec: TrainingSpec, folder: Path) -> tuple[float, float]:
     """Return the seconds it takes to begin a training, and those of learning from one image."""
-    begun = monotonic()
-    run = train_run(
-        split,
-        folder / "run",
-        model=training.model,
-        budget_images=BATCHES * training.batch,
-        batch_size=training.batch,
-        frozen=training.frozen,
-        precision=training.precision,
-        validations=1,
-        input_px=training.px,
-        crop_px=training.crop,
-    )
+    begun, images = monotonic(), BATCHES * spec.batch
+    run = train_run(split, folder / "run", replace(training_of(spec), budget_images=images))
     learning = float(run.summary["seconds"])
-    return monotonic() - begun - learning, learning / (BATCHES * training.batch)
+    return monotonic() - begun - learning, learning / images
 
 
 def cost(home: Home, cells: Sequence[Cell], rates: Rates) -> float:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from time import monotonic
 
 from naturalize.artefact import Artefact, Draft, Request, build
 from naturalize.study.cell import Cell
 from naturalize.study.prepare import ON, Home
 from naturalize.study.tested import answers, beside
+from naturalize.study.training import TrainingSpec
 from naturalize.train.run import train_run
+from naturalize.train.training import Training
 
 KEPT = ("val.npz", "test.npz", "metrics.csv")
 
@@ -21,7 +24,6 @@ def run_cell(home: Home, cell: Cell) -> Artefact:
     its predictions are kept, those for other images among them
     (:func:`~naturalize.study.tested.beside`).
     """
-    training = home.spec.training
 
     def write(draft: Draft) -> None:
         begun = monotonic()
@@ -32,20 +34,8 @@ def run_cell(home: Home, cell: Cell) -> Artefact:
         run = train_run(
             split,
             home.folder / "trainings" / cell.name,
+            _training(home, cell),
             composites=composites,
-            arm=cell.treatment.train,
-            share=composed.share if composed is not None else None,
-            model=training.model,
-            budget_images=training.budget,
-            batch_size=training.batch,
-            learning_rate=training.learning_rate,
-            frozen=training.frozen,
-            ema=training.ema,
-            precision=training.precision,
-            validations=1,
-            input_px=training.px,
-            crop_px=training.crop,
-            seed=cell.seed,
             if_exists=ON,
             track=home.track,
         )
@@ -64,6 +54,29 @@ def run_cell(home: Home, cell: Cell) -> Artefact:
         shutil.rmtree(run.path)
 
     return build(home.folder / "cells" / cell.name, cell_request(home, cell), write, if_exists=ON)
+
+
+def _training(home: Home, cell: Cell) -> Training:
+    """Return the training of a cell: that of the study, with the arm and the seed of the cell."""
+    composed, shared = cell.treatment.composed, training_of(home.spec.training)
+    share = composed.share if composed is not None else None
+    return replace(shared, arm=cell.treatment.train, share=share, seed=cell.seed)
+
+
+def training_of(spec: TrainingSpec) -> Training:
+    """Return the training that the words of a spec ask for; it is validated once, at its end."""
+    return Training(
+        model=spec.model,
+        input_px=spec.px,
+        crop_px=spec.crop,
+        budget_images=spec.budget,
+        batch_size=spec.batch,
+        learning_rate=spec.learning_rate,
+        frozen=spec.frozen,
+        ema=spec.ema,
+        precision=spec.precision,
+        validations=1,
+    )
 
 
 def cell_request(home: Home, cell: Cell) -> Request:

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 from naturalize.compose.recipe import Recipe, load_recipe
 from naturalize.errors import InputError
 from naturalize.study.paper_spec import PaperSpec
-from naturalize.study.training import Name, Seeds, Training, Written
+from naturalize.study.training import Name, Seeds, TrainingSpec, Written
 
 
 class Composed(Written):
@@ -97,7 +97,7 @@ class Spec(Written):
     swapped_surroundings: bool = False
     comparisons: tuple[tuple[Name, Name], ...] = ()
     curve: Literal["size", "dose"] | None = None
-    training: Training = Training()
+    training: TrainingSpec = TrainingSpec()
     phantoms: Annotated[int, Field(ge=44)] | None = None
 
     @model_validator(mode="after")

@@ -21,7 +21,7 @@ class Written(BaseModel):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-class Training(Written):
+class TrainingSpec(Written):
     """How long and on what a network learns; as the options of ``naturalize train``."""
 
     model: str = "efficientnet-lite0"

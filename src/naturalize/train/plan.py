@@ -19,11 +19,11 @@ from naturalize.split.paper_split import AnySplit, open_split
 from naturalize.train.arms import Arm, find_arm
 from naturalize.train.crop import widened
 from naturalize.train.fit import FitSettings, Keep, Mode
-from naturalize.train.plan_model import Choice, model_info, peak_learning_rate
+from naturalize.train.plan_model import model_info, peak_learning_rate
 from naturalize.train.prepare import Preparation
-from naturalize.train.processes import Precision
 from naturalize.train.targets import class_weights, maturation_targets, smoothed_targets
 from naturalize.train.trained_model import ModelInfo
+from naturalize.train.training import Training
 
 MAX_BATCH = 4096
 Composites = CompositeSet | OnlineComposites
@@ -31,7 +31,7 @@ Composites = CompositeSet | OnlineComposites
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Everything that decides a training; ``choice`` is the network as the user asked for it.
+    """Everything that decides a run: a training as it was asked for, and what that comes to.
 
     ``composites`` are a folder's, or made as training goes.
     """
@@ -40,7 +40,7 @@ class Plan:
     composites: Composites | None
     arm: Arm
     info: ModelInfo
-    choice: Choice
+    training: Training
     settings: FitSettings
     batches: Batches
 
@@ -127,77 +127,62 @@ class Plan:
 
 
 def make_plan(
-    split: Artefact,
-    composites: Artefact | OnlineComposites | None,
-    *,
-    arm: str,
-    share: float | None,
-    choice: Choice,
-    mode: Mode,
-    budget_images: int,
-    batch_size: int,
-    learning_rate: float | None,
-    layer_decay: float,
-    frozen: int,
-    ema: float,
-    keep: Keep,
-    validations: int,
-    precision: Precision | None,
-    seed: int,
+    split: Artefact, composites: Artefact | OnlineComposites | None, training: Training
 ) -> Plan:
     """Read the tables of ``split`` and ``composites``, and refuse what cannot be trained on.
 
-    Arguments as for :func:`~naturalize.train.run.train_run`. No image is opened. Raises
-    :class:`~naturalize.errors.LeakError` where the split leaks or a donor is no train image.
+    No image is opened. Raises :class:`InputError`, and :class:`~naturalize.errors.LeakError` where
+    the split leaks or a donor is no train image.
     """
-    _check_numbers(mode, budget_images, batch_size, learning_rate, choice.crop_px)
-    chosen = find_arm(arm, share=share)
-    info = model_info(split, choice)
-    peak = peak_learning_rate(info, head_alone=mode == "transfer")
-    settings = FitSettings(
-        mode=mode,
-        steps=-(-budget_images // batch_size),
-        learning_rate=peak if learning_rate is None else learning_rate,
-        seed=seed,
-        layer_decay=layer_decay,
-        frozen=frozen,
-        ema=ema,
-        keep=keep,
-        validations=validations,
-        precision=precision,
-    )
+    _check_numbers(training)
+    arm = find_arm(training.arm, share=training.share)
+    info = model_info(split, training)
+    settings = _settings(training, info)
     real = open_split(split)
     _check_keeping(settings, real)
-    if info.cbam is not None and layer_decay < 1:
-        raise InputError("layer_decay", "1 for cbam", layer_decay)
-    if info.cbam is not None and frozen:
-        raise InputError("frozen", "0 for cbam", frozen)
-    synthetic = _composites(real, composites, chosen)
+    _check_cbam(settings, info)
+    synthetic = _composites(real, composites, arm)
     batches = Batches.of(
         [sample.label for sample in real.train],
         _labels(synthetic),
         info.classes,
-        share=chosen.synthetic_share,
-        batch_size=batch_size,
-        seed=seed,
-        balanced=chosen.balanced,
+        share=arm.synthetic_share,
+        batch_size=training.batch_size,
+        seed=training.seed,
+        balanced=arm.balanced,
     )
-    plan = Plan(real, synthetic, chosen, info, choice, settings, batches)
+    plan = Plan(real, synthetic, arm, info, training, settings, batches)
     plan.targets()
     return plan
 
 
-def _check_numbers(
-    mode: str, budget_images: int, batch_size: int, learning_rate: float | None, crop_px: int | None
-) -> None:
-    if mode not in get_args(Mode):
-        raise InputError("mode", " or ".join(get_args(Mode)), mode)
-    if budget_images < 1:
-        raise InputError("budget_images", "at least 1", budget_images)
-    if not 2 <= batch_size <= MAX_BATCH:
-        raise InputError("batch_size", f"2 to {MAX_BATCH}", batch_size)
-    if learning_rate is not None and not (learning_rate > 0 and isfinite(learning_rate)):
-        raise InputError("learning_rate", "a finite number above 0", learning_rate)
+def _settings(asked: Training, info: ModelInfo) -> FitSettings:
+    """Return the steps and the peak that the training comes to, and the rest as it was asked."""
+    peak = peak_learning_rate(info, head_alone=asked.mode == "transfer")
+    return FitSettings(
+        mode=asked.mode,
+        steps=-(-asked.budget_images // asked.batch_size),
+        learning_rate=peak if asked.learning_rate is None else asked.learning_rate,
+        seed=asked.seed,
+        layer_decay=asked.layer_decay,
+        frozen=asked.frozen,
+        ema=asked.ema,
+        keep=asked.keep,
+        validations=asked.validations,
+        precision=asked.precision,
+    )
+
+
+def _check_numbers(asked: Training) -> None:
+    if asked.mode not in get_args(Mode):
+        raise InputError("mode", " or ".join(get_args(Mode)), asked.mode)
+    if asked.budget_images < 1:
+        raise InputError("budget_images", "at least 1", asked.budget_images)
+    if not 2 <= asked.batch_size <= MAX_BATCH:
+        raise InputError("batch_size", f"2 to {MAX_BATCH}", asked.batch_size)
+    rate, crop_px = asked.learning_rate, asked.crop_px
+    if rate is not None and not (rate > 0 and isfinite(rate)):
+        raise InputError("learning_rate", "a finite number above 0", rate)
     if crop_px is not None and crop_px < 1:
         raise InputError("crop_px", "at least 1, or none for the largest square", crop_px)
 
@@ -221,6 +206,13 @@ def _check_keeping(settings: FitSettings, real: AnySplit) -> None:
     if settings.keep == "best" and not (settings.validations and real.val):
         got = "no validations" if real.val else "a split without validation images"
         raise InputError("keep", "last where nothing is validated", f"best with {got}")
+
+
+def _check_cbam(settings: FitSettings, info: ModelInfo) -> None:
+    if info.cbam is not None and settings.layer_decay < 1:
+        raise InputError("layer_decay", "1 for cbam", settings.layer_decay)
+    if info.cbam is not None and settings.frozen:
+        raise InputError("frozen", "0 for cbam", settings.frozen)
 
 
 def _composites(

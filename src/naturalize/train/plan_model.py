@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from naturalize.artefact import Artefact
 from naturalize.errors import InputError
 from naturalize.train.backbones import HALF, MIN_INPUT_PX, find_backbone
-from naturalize.train.cbam import SPATIAL, Merge, Spatial
+from naturalize.train.cbam import SPATIAL
 from naturalize.train.trained_model import CbamInfo, ModelInfo, load_info
+from naturalize.train.training import Training
 from naturalize.train.weight_sources import resolve_weights
 
 CBAM = "cbam"
@@ -19,26 +19,7 @@ HEAD_LEARNING_RATE = 1e-2
 VIEWS = (1, 4, 8)
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The network as the user asked for it.
-
-    ``views`` is the number of orientations it is asked about each image it answers for;
-    ``branches``, ``merge`` and ``spatial`` are for ``cbam`` alone: two runs (none: new networks
-    from ``weights``), and how their maps are merged and weighed.
-    """
-
-    model: str
-    weights: str | None = None
-    input_px: int | None = None
-    crop_px: int | None = None
-    views: int = 1
-    branches: tuple[Artefact, ...] = ()
-    merge: Merge = "concat"
-    spatial: Spatial = "cbam"
-
-
-def model_info(split: Artefact, asked: Choice) -> ModelInfo:
+def model_info(split: Artefact, asked: Training) -> ModelInfo:
     """Describe the network to be trained on ``split``; :class:`InputError` where there is none."""
     if asked.input_px is not None and asked.input_px < MIN_INPUT_PX:
         raise InputError("input_px", f"at least {MIN_INPUT_PX}", asked.input_px)
@@ -61,7 +42,7 @@ def peak_learning_rate(info: ModelInfo, *, head_alone: bool) -> float:
     return min(find_backbone(one.backbone).learning_rate for one in info.cbam.branches)
 
 
-def _plain(name: str, classes: tuple[str, ...], asked: Choice) -> ModelInfo:
+def _plain(name: str, classes: tuple[str, ...], asked: Training) -> ModelInfo:
     row = find_backbone(name)
     return ModelInfo(
         backbone=name,
@@ -75,7 +56,7 @@ def _plain(name: str, classes: tuple[str, ...], asked: Choice) -> ModelInfo:
     )
 
 
-def _cbam(split: Artefact, classes: tuple[str, ...], asked: Choice) -> ModelInfo:
+def _cbam(split: Artefact, classes: tuple[str, ...], asked: Training) -> ModelInfo:
     if asked.merge not in ("concat", "average"):
         raise InputError("merge", "concat or average", asked.merge)
     if asked.spatial not in SPATIAL:
@@ -99,7 +80,7 @@ def _cbam(split: Artefact, classes: tuple[str, ...], asked: Choice) -> ModelInfo
     )
 
 
-def _trained(split: Artefact, asked: Choice) -> tuple[ModelInfo, ...]:
+def _trained(split: Artefact, asked: Training) -> tuple[ModelInfo, ...]:
     """Describe the branches; refuse those of another split, and those that see other images."""
     if len(asked.branches) != 2:
         raise InputError("--from", "two runs", len(asked.branches))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,8 +15,7 @@ from naturalize.errors import InputError
 from naturalize.progress import Track, quiet
 from naturalize.seeds import child_seed
 from naturalize.split.split import Side
-from naturalize.train.cbam import Merge, Spatial
-from naturalize.train.fit import Keep, Mode, Watch, unwatched
+from naturalize.train.fit import Watch, unwatched
 from naturalize.train.frozen import freeze
 from naturalize.train.growth import check_growth
 from naturalize.train.learn import Circumstances, Learned, learn
@@ -25,13 +23,11 @@ from naturalize.train.memory import shortage_told
 from naturalize.train.open_feed import decode, open_feed
 from naturalize.train.pack import Pack
 from naturalize.train.plan import Plan, make_plan
-from naturalize.train.plan_model import Choice
-from naturalize.train.processes import Precision, start_accelerator, told_by_first
+from naturalize.train.processes import start_accelerator, told_by_first
 from naturalize.train.run_files import PREDICTIONS, write_run
 from naturalize.train.trained_model import build_network, join, load_model
+from naturalize.train.training import Training
 
-BUDGET_IMAGES = 40_000
-VALIDATIONS = 5
 _SCRATCH = "checkpoint"
 
 log = logging.getLogger(__name__)
@@ -49,30 +45,10 @@ class Work:
 def train_run(
     split: Artefact,
     out: Path,
+    training: Training,
     *,
     composites: Artefact | OnlineComposites | None = None,
     pack: Artefact | None = None,
-    arm: str = "flips",
-    share: float | None = None,
-    model: str = "efficientnet-lite0",
-    mode: Mode = "finetune",
-    weights: str | None = None,
-    branches: Sequence[Artefact] = (),
-    merge: Merge = "concat",
-    spatial: Spatial = "cbam",
-    budget_images: int = BUDGET_IMAGES,
-    batch_size: int = 64,
-    learning_rate: float | None = None,
-    layer_decay: float = 1.0,
-    frozen: int = 0,
-    ema: float = 0.0,
-    keep: Keep = "last",
-    validations: int = VALIDATIONS,
-    precision: Precision | None = None,
-    input_px: int | None = None,
-    crop_px: int | None = 256,
-    views: int = 1,
-    seed: int = 0,
     device: str | None = None,
     workers: int = 1,
     checkpoint_every: int | None = None,
@@ -81,56 +57,32 @@ def train_run(
     watch: Watch = unwatched,
     track: Track = quiet,
 ) -> Artefact:
-    """Train ``model`` on the train side of ``split`` and predict the other two; a ``run`` artefact.
+    """Train on the train side of ``split`` and predict the other two; a ``run`` artefact.
 
-    ``arm``, ``share`` as in :func:`~naturalize.train.arms.find_arm`; ``composites`` are for arms
-    with a synthetic share, a folder of them or made as training goes, in ``workers`` processes;
-    their donors are proven train images before one is read. The budget counts images shown, rounded
-    up to whole batches, and is spent whatever the loss does; each arm shows each class equally
-    often.
-    With a ``pack`` of the same split and composites, pixels come from it and the image files are
-    not needed. ``model`` ``cbam`` is a head over two networks: those of the runs ``branches``, of
-    the same split, or new ones; see :class:`~naturalize.train.cbam.Cbam`. ``weights`` as in
-    :func:`~naturalize.train.weight_sources.resolve_weights`; ``learning_rate``, ``input_px`` None:
-    those of the mode and the backbone; ``crop_px`` as in
-    :func:`~naturalize.train.pixels.fit_square`; ``views`` as in
-    :func:`~naturalize.train.predict.predict`, for what the run answers in the end; ``device`` as in
+    ``composites`` are for arms with a synthetic share, a folder of them or made as training goes,
+    in ``workers`` processes; their donors are proven train images before one is read. Arms show
+    each class equally often, but for ``balanced``. With a ``pack`` of the same split and
+    composites, pixels come from it and the image files are not needed.
+
+    The rest says how the work is done: ``device`` as in
     :func:`~naturalize.train.processes.start_accelerator`; ``checkpoint_every`` steps, None: 30
-    seconds. ``layer_decay``, ``frozen``, ``ema``, ``keep``, ``validations``, ``precision`` as in
-    :class:`~naturalize.train.fit.FitSettings`; ``features`` is a folder where a ``transfer`` keeps
-    what the frozen base sees, for the next head; ``watch`` hears how training goes. Started by
-    torchrun, each process takes its share of every batch and the first one writes.
+    seconds; ``features`` is a folder where a ``transfer`` keeps what the frozen base sees, for the
+    next head; ``watch`` hears how training goes. Started by torchrun, each process takes its share
+    of every batch and the first one writes.
 
     The folder holds ``model.safetensors``, ``model.json``, ``metrics.csv``, ``val.npz`` and
     ``test.npz``. On the CPU of one machine, with one number of threads, a repeated or resumed run
     has the same id. Raises :class:`InputError`, :class:`~naturalize.errors.LeakError`, and
     :class:`~naturalize.errors.NaturalizeError` where training diverges.
     """
-    plan = make_plan(
-        split,
-        composites,
-        arm=arm,
-        share=share,
-        choice=Choice(model, weights, input_px, crop_px, views, tuple(branches), merge, spatial),
-        mode=mode,
-        budget_images=budget_images,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        layer_decay=layer_decay,
-        frozen=frozen,
-        ema=ema,
-        keep=keep,
-        validations=validations,
-        precision=precision,
-        seed=seed,
-    )
+    plan = make_plan(split, composites, training)
     if workers < 1:
         raise InputError("workers", "at least 1", workers)
     inputs = _inputs(split, composites, pack)
-    inputs |= {f"branch-{number}": run for number, run in enumerate(branches)}
-    packed = Pack.load(pack, split, inputs.get("composites"), crop_px) if pack else None
+    inputs |= {f"branch-{number}": run for number, run in enumerate(training.branches)}
+    packed = Pack.load(pack, split, inputs.get("composites"), training.crop_px) if pack else None
     how = Circumstances(
-        start_accelerator(device, precision),
+        start_accelerator(device, training.precision),
         checkpoint_every=checkpoint_every,
         features=features,
         watch=watch,
@@ -139,7 +91,8 @@ def train_run(
     work = Work(plan, packed, workers)
     if not how.accelerator.is_main_process:
         return _follow(out, work, replace(how, watch=unwatched, track=quiet))
-    return _lead(out, Request("run", plan.parameters(), inputs, seed), work, how, if_exists)
+    request = Request("run", plan.parameters(), inputs, training.seed)
+    return _lead(out, request, work, how, if_exists)
 
 
 def _lead(
@@ -205,6 +158,6 @@ def _carry_out(work: Work, how: Circumstances) -> tuple[nn.Module, Learned]:
 def _network(plan: Plan) -> nn.Module:
     """Build the network with the weights it starts from."""
     seed = child_seed(plan.settings.seed, "weights")
-    if plan.choice.branches:
-        return join([load_model(run)[0] for run in plan.choice.branches], plan.info, seed=seed)
-    return build_network(plan.info, weights=plan.choice.weights, seed=seed)
+    if branches := plan.training.branches:
+        return join([load_model(run)[0] for run in branches], plan.info, seed=seed)
+    return build_network(plan.info, weights=plan.training.weights, seed=seed)
