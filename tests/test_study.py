@@ -27,6 +27,7 @@ from naturalize.datasets.import_dataset import import_dataset
 from naturalize.datasets.manifest import write_table
 from naturalize.datasets.sample import Sample
 from naturalize.errors import InputError, LeakError
+from naturalize.evaluate.bootstrap import Interval
 from naturalize.images import encode_jpeg
 from naturalize.predictions import Predictions
 from naturalize.seeds import child
@@ -43,6 +44,7 @@ from naturalize.study.render_study import render_study
 from naturalize.study.results import StudyResults, gather
 from naturalize.study.run_study import Share, Told, planned, run_study
 from naturalize.study.spec import Spec, load_spec, shipped_specs
+from naturalize.study.study_page import study_page
 from naturalize.study.subset import check_subset, draw_subset
 from tests_images import jpeg, write_tree
 
@@ -308,6 +310,21 @@ class TestRunning:
             assert rows == [list(grid.columns), *map(list, grid.rows)]
             assert grid.latex().count(r"\\") == len(rows)
             assert grid.title in (folder / "tables" / "tables.md").read_text()
+
+    @pytest.mark.parametrize(("holm_p", "doubted"), [(0.4, 1), (0.02, 0)])
+    def test_a_gain_that_may_be_chance_is_told_so(
+        self, whole_study: Home, holm_p: float, doubted: int
+    ) -> None:
+        results = gather(whole_study, resamples=20)
+        block = results.blocks[0]
+        first = block.report.comparisons[0]
+        gain = {"macro_f1": Interval(0.03, 0.01, 0.05), "holm_p": holm_p}
+        better = first.model_copy(update=gain)
+        report = block.report.model_copy(update={"comparisons": (better,)})
+        shown = block.model_copy(update={"report": report})
+        page = study_page(results.model_copy(update={"blocks": (shown,)}))
+        assert "+3.0 points of macro F1 (+1.0 to +5.0)" in page
+        assert page.count("may be chance") == doubted
 
     def test_an_unfinished_study_shows_the_arms_that_are_done(
         self, plain: Artefact, tmp_path: Path
