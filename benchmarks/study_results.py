@@ -60,7 +60,8 @@ def page(results: StudyResults, told: str) -> str:
     parts = [
         f"# {spec.question}",
         told,
-        f"Made by `{command} -o STUDY` and `python benchmarks/study_results.py STUDY`. Split "
+        f"Made by `{command} -o STUDY` and `python benchmarks/study_results.py STUDY`"
+        f"{', the words above from `told.md`' if told else ''}. Split "
         f"`{results.split_id}` ([frozen](../split/pbc.csv)); seeds {seeds}; {results.cells} "
         f"trainings, {results.seconds / 60:,.0f} minutes in all, each shown {results.seen:,} "
         "images. Intervals: 95%, paired bootstrap over groups of images and seeds.",
