@@ -47,7 +47,7 @@ out/model/run: | $(READY)
 	$(BIN)/naturalize split out/model/curated --from docs/results/split/pbc.csv \
 		--out out/model/split --resume
 	$(BIN)/naturalize train out/model/split --arm $(ARM) --px 192 --crop 222 --views 8 \
-		--ema 0.998 --budget 91900 --validations 11 --precision bf16 \
+		--ema 0.998 --budget 91900 --validations 11 --precision auto \
 		--out out/model/run --resume $(ARGS)
 
 model: $(READY) $(RUN)  ## Train the shipped reader anew from DATA=FOLDER, or make it of RUN=FOLDER

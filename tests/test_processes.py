@@ -125,7 +125,7 @@ def test_a_process_keeps_its_precision() -> None:
     start_accelerator("cpu")
     with pytest.raises(InputError, match="what this process trained with"):
         start_accelerator("cpu", "bf16")
-    with pytest.raises(InputError, match="fp32 or bf16"):
+    with pytest.raises(InputError, match="fp32, bf16 or auto"):
         start_accelerator("cpu", "fp8")  # type: ignore[arg-type]
 
 

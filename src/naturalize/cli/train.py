@@ -110,8 +110,10 @@ def train(
     seed: Seed = 0,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; found out if not said.")] = None,
     precision: Annotated[
-        Literal["fp32", "bf16"] | None,
-        typer.Option(help="By default fp32 on a CPU, bf16 on a GPU."),
+        Literal["fp32", "bf16", "auto"] | None,
+        typer.Option(
+            help="By default fp32 on a CPU, bf16 on a GPU; auto: bf16 on a CPU too, if it has it."
+        ),
     ] = None,
     resume: Resume = False,
     overwrite: Overwrite = False,

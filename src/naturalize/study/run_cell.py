@@ -50,6 +50,7 @@ def run_cell(home: Home, cell: Cell) -> Artefact:
             preparing_seconds=round(prepared - begun, 1),
             images_per_second=run.summary["images_per_second"],
             device=run.summary["device"],
+            precision=run.summary["precision"],
         )
         shutil.rmtree(run.path)
 

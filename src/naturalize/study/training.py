@@ -32,4 +32,4 @@ class TrainingSpec(Written):
     learning_rate: float | None = None
     frozen: Annotated[int, Field(ge=0)] = 0
     ema: float = 0.0
-    precision: Literal["fp32", "bf16"] | None = None
+    precision: Literal["fp32", "bf16", "auto"] | None = None

@@ -25,7 +25,8 @@ from naturalize.train.checkpoint import TrainingState, load_checkpoint, save_che
 from naturalize.train.examples import Examples
 from naturalize.train.frozen import freeze
 from naturalize.train.parameter_groups import parameter_groups, set_learning_rate
-from naturalize.train.processes import Precision, check_shares, precise
+from naturalize.train.precision import Precision
+from naturalize.train.processes import check_shares, precise
 from naturalize.train.schedule import one_cycle
 from naturalize.train.validation import Validated, Validation
 from naturalize.train.weights import classifier

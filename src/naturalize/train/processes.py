@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
 
 import torch
 from accelerate import Accelerator
@@ -12,26 +11,24 @@ from torch import nn
 
 from naturalize.errors import InputError
 from naturalize.train.depthwise import depthwise_in_fp32
+from naturalize.train.precision import Precision, resolve_precision
 
-Precision = Literal["fp32", "bf16"]
-MIXED: dict[Precision, str] = {"fp32": "no", "bf16": "bf16"}
+MIXED = {"fp32": "no", "bf16": "bf16"}
 
 
 def start_accelerator(device: str | None = None, precision: Precision | None = None) -> Accelerator:
     """Return what places a training.
 
-    ``device`` is ``"cpu"``, ``"cuda"`` or None for the best one there is; ``precision`` None is
-    float32 on a CPU and bfloat16 autocast on a CUDA device. A process keeps the device and the
-    precision it first trained with.
+    ``device`` is ``"cpu"``, ``"cuda"`` or None for the best one there is; ``precision`` as
+    in :func:`~naturalize.train.precision.resolve_precision`; bfloat16 is an autocast. A process
+    keeps the device and the precision it first trained with.
     """
     if device not in (None, "cpu", "cuda"):
         raise InputError("device", "cpu or cuda", device)
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("device", "cpu, as torch finds no CUDA device", device)
-    if precision not in (None, *MIXED):
-        raise InputError("precision", " or ".join(MIXED), precision)
     on_cpu = device == "cpu" or not torch.cuda.is_available()
-    mixed = MIXED[precision or ("fp32" if on_cpu else "bf16")]
+    mixed = MIXED[resolve_precision(precision, on_cpu=on_cpu)]
     try:
         return Accelerator(cpu=on_cpu, mixed_precision=mixed)
     except ValueError as error:

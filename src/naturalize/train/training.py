@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from naturalize.artefact import Artefact
 from naturalize.train.cbam import Merge, Spatial
 from naturalize.train.fit import Keep, Mode
-from naturalize.train.processes import Precision
+from naturalize.train.precision import Precision
 
 
 @dataclass(frozen=True, kw_only=True)
