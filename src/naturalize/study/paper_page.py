@@ -69,7 +69,7 @@ def paper_page(results: PaperResults) -> str:
         Table(grid.columns, [[minus(cell) for cell in row] for row in grid.rows], grid.title)
         for grid in paper_grids(results)
     ]
-    inflated = _inflation(results)
+    inflated = inflation(results)
     training = results.spec.training
     how = (
         f"{results.spec.models[0]} learned from each set, shown {training.budget:,} images at "
@@ -91,7 +91,8 @@ def paper_page(results: PaperResults) -> str:
     )  # fmt: skip
 
 
-def _inflation(results: PaperResults) -> str:
+def inflation(results: PaperResults) -> str:
+    """Return, for each set, what the composites in its test side add to the accuracy, in words."""
     found = []
     for name, mean in _by_set(results).items():
         if mean.rows[0].n_synthetic:
