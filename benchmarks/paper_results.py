@@ -62,7 +62,7 @@ def page(results: PaperResults, told: str) -> str:
 def intervals(results: PaperResults) -> str:
     """Return the scores on real test images with their intervals, and that on composites."""
     lines = [
-        "| set | network | real + made | real part, accuracy | real part, macro F1 | made, accuracy |",
+        "| set | network | images | accuracy, real part | macro F1, real part | accuracy, made |",
         "|---|---|---|---|---|---|",
     ]
     for row in results.rows:

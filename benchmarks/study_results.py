@@ -3,14 +3,15 @@
     naturalize study low-data --split out/real/split -o out/study/low-data
     python benchmarks/study_results.py out/study/low-data -o docs/results/low-data
 
-``FOLDER`` is the folder of a study; arms that are not complete at a size are left out, and named.
+``FOLDER`` is the folder of a study, or a page made of one; several are parts of one study, run at
+different sizes. Arms that are not complete at a size are left out, and named.
 Words in ``--told FILE`` stand below the question.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from naturalize.study.render_study import RESULTS
 from naturalize.study.results import Block, StudyResults
 from naturalize.study.spec import Spec
 
+SAME = ("name", "question", "arms", "seeds", "comparisons", "curve")
+"""What parts of one study share."""
 CURVES = "curves.svg"
 ALONE = 'style="background: #ffffff; font-family: sans-serif; '
 """What a drawing needs outside of a page."""
@@ -35,11 +38,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("study", type=Path, metavar="FOLDER")
+    parser.add_argument("study", type=Path, metavar="FOLDER", nargs="+")
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--told", type=Path, help="Markdown below the question.")
     args = parser.parse_args()
-    results = StudyResults.model_validate_json((args.study / RESULTS).read_bytes())
+    parts = [StudyResults.model_validate_json((one / RESULTS).read_bytes()) for one in args.study]
+    results = joined(parts)
     args.out.mkdir(parents=True, exist_ok=True)
     write_whole(args.out / "results.json", results.model_dump_json(indent=1) + "\n")
     for number, block in enumerate(results.blocks, start=1):
@@ -50,6 +54,28 @@ def main() -> None:
         write_whole(args.out / CURVES, alone(over))
     told = args.told.read_text().strip() if args.told else ""
     write_whole(args.out / "README.md", page(results, told))
+
+
+def joined(parts: Sequence[StudyResults]) -> StudyResults:
+    """Return one study of its parts, each of other sizes; SystemExit where they are not of one."""
+    first = parts[0]
+    sizes = [size for part in parts for size in part.spec.sizes]
+    for part in parts[1:]:
+        same = all(getattr(part.spec, key) == getattr(first.spec, key) for key in SAME)
+        if not same or len(set(sizes)) < len(sizes) or part.seen != first.seen:
+            raise SystemExit(f"FOLDER: parts of study {first.spec.name}, each of other sizes")
+    splits = dict.fromkeys(part.split_id for part in parts)
+    return first.model_copy(
+        update={
+            "spec": first.spec.model_copy(update={"sizes": tuple(sorted(sizes))}),
+            "split_id": "`, `".join(splits),
+            "cells": sum(part.cells for part in parts),
+            "seconds": sum(part.seconds for part in parts),
+            "blocks": tuple(
+                sorted((b for part in parts for b in part.blocks), key=lambda b: b.size or 0)
+            ),
+        }
+    )
 
 
 def page(results: StudyResults, told: str) -> str:
