@@ -20,6 +20,7 @@ from naturalize.datasets.manifest import read_table
 from naturalize.errors import InputError
 from naturalize.predictions import Predictions
 from naturalize.train.depthwise import depthwise_in_fp32
+from naturalize.train.precision import resolve_precision
 from naturalize.train.processes import check_shares, start_accelerator
 from test_train import TINY, KillAfter, Killed, make_split, train_on_cpu
 
@@ -127,6 +128,32 @@ def test_a_process_keeps_its_precision() -> None:
         start_accelerator("cpu", "bf16")
     with pytest.raises(InputError, match="fp32, bf16 or auto"):
         start_accelerator("cpu", "fp8")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("able", "auto"), [({"avx512_bf16": True}, "bf16"), ({"avx2": True}, "fp32")]
+)
+def test_auto_is_bfloat16_only_where_a_cpu_computes_in_it(
+    able: dict[str, bool],
+    auto: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: able)
+    assert resolve_precision("auto", on_cpu=True) == auto
+    assert resolve_precision(None, on_cpu=True) == "fp32"
+    assert not caplog.records
+    assert resolve_precision("bf16", on_cpu=True) == "bf16"
+    assert ("no instructions" in caplog.text) == (auto == "fp32")
+
+
+def test_a_gpu_computes_in_bfloat16_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("torch.cpu.get_capabilities", dict)
+    found = [resolve_precision(asked, on_cpu=False) for asked in (None, "auto", "bf16", "fp32")]
+    assert found == ["bf16", "bf16", "bf16", "fp32"]
+    assert not caplog.records
 
 
 def test_a_batch_that_cannot_be_dealt_out_evenly_is_refused() -> None:
