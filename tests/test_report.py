@@ -11,10 +11,12 @@ import pytest
 
 from naturalize.artefact import Artefact
 from naturalize.errors import InputError
+from naturalize.evaluate.bootstrap import Interval
 from naturalize.evaluate.evaluation import EvaluationReport
 from naturalize.predictions import Predictions
 from naturalize.report.lineage import arm_names, trace
 from naturalize.report.make_report import EVALUATION, PAGE, make_report
+from naturalize.report.score_sections import verdict
 from naturalize.split.make_split import make_split
 from naturalize.split.split import RealSplit
 from naturalize.train.run import train_run
@@ -168,3 +170,16 @@ def test_runs_that_differ_in_a_setting_are_no_seeds_of_one_arm(
         "none, ema 0.9": 1,
         "flips": 1,
     }
+
+
+@pytest.mark.parametrize(("holm_p", "doubted"), [(0.4, True), (0.02, False)])
+def test_a_verdict_says_when_it_may_be_chance_among_several(
+    report: Artefact, holm_p: float, doubted: bool
+) -> None:
+    found = EvaluationReport.model_validate_json((report.path / EVALUATION).read_bytes())
+    worse = {"macro_f1": Interval(-0.03, -0.05, -0.01), "holm_p": holm_p}
+    said = verdict(found.comparisons[0].model_copy(update=worse))
+    assert "is worse than" in said
+    assert ("may be chance" in said) == doubted
+    level = worse | {"macro_f1": Interval(0.0, -0.02, 0.02)}
+    assert "chance" not in verdict(found.comparisons[0].model_copy(update=level))

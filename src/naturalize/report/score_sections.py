@@ -16,7 +16,7 @@ from naturalize.page.figure import Figure
 from naturalize.page.interval_plot import interval_plot
 from naturalize.page.page import Section
 from naturalize.page.table import Cell, Table
-from naturalize.report.words import minus, p_value, said
+from naturalize.report.words import doubt, minus, p_value, said
 
 ARM_MEANINGS = {
     "none": "images as they are",
@@ -48,7 +48,8 @@ def verdict(comparison: Comparison) -> str:
         judged = "is worse than"
     else:
         judged = "cannot be told from"
-    return f"“{comparison.arm}” {judged} “{comparison.baseline}” here: {points} ({span})."
+    told = f"“{comparison.arm}” {judged} “{comparison.baseline}” here: {points} ({span})"
+    return f"{told}{doubt(comparison)}."
 
 
 def result_section(report: EvaluationReport, arms: Mapping[str, Sequence[Artefact]]) -> Section:

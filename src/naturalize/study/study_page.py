@@ -14,7 +14,7 @@ from naturalize.page.table import Table
 from naturalize.report.certainty_sections import blood_section, certainty_section
 from naturalize.report.data_sections import NO_PATIENTS
 from naturalize.report.sensitivity import sensitivity_section
-from naturalize.report.words import minus
+from naturalize.report.words import doubt, minus
 from naturalize.study.curves import curves
 from naturalize.study.grids import Grid, classes_grid, comparisons_grid, scores_grid, titled
 from naturalize.study.results import Block, StudyResults
@@ -34,7 +34,6 @@ _AFTER = {
     OTHER: ", other slides",
 }
 HEADLINES = {"better": "Better", "worse": "Worse", "": "No difference that can be told"}
-MAY_BE_CHANCE = 0.05
 LIMITS = (
     "Labels are one laboratory's: neighbours on the maturation line are often labelled either "
     "way, which no model can undo, and which bounds every score from above.\n\n"
@@ -96,10 +95,7 @@ def _told(c: Comparison, *, by_f1: bool) -> str:
     gain, what = (c.macro_f1, "macro F1") if by_f1 else (c.accuracy, "accuracy")
     span = f"{100 * gain.low:+.1f} to {100 * gain.high:+.1f}"
     points = f"{100 * gain.value:+.1f} points of {what} ({span})"
-    doubt = ""
-    if by_f1 and judged(c, by_f1=True) and c.holm_p >= MAY_BE_CHANCE:
-        doubt = f"; among as many comparisons as these it may be chance (Holm’s p {c.holm_p:.2f})"
-    return minus(f"“{c.arm}” against “{c.baseline}”: {points}{doubt}.")
+    return minus(f"“{c.arm}” against “{c.baseline}”: {points}{doubt(c) if by_f1 else ''}.")
 
 
 def _curves(results: StudyResults) -> Section:
