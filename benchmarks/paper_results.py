@@ -52,7 +52,6 @@ def page(results: PaperResults, told: str) -> str:
         inflation(results),
         intervals(results),
         WHY,
-        "## Tables, the paper's and ours",
         *(grid.markdown() for grid in paper_grids(results)),
         f"## The spec\n\n{written}",
     ]
