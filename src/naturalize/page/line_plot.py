@@ -84,9 +84,10 @@ def _curve(placed: Points, colour: str, dashes: str) -> list[Markup]:
 def _name(
     name: str, end: tuple[float, float], place: tuple[float, float], colour: str
 ) -> list[Markup]:
-    """Write the name of a curve at ``place``, led there from the end of the curve."""
+    """Write the name of a curve at ``place``; dots that are no data lead there from its end."""
     (x, y), (left, height) = end, place
-    leader = line(x, y, left - 4, height, stroke=colour, stroke_width=1.25)
+    dots = {"stroke_width": 1.0, "stroke_dasharray": "1 3"}
+    leader = line(x, y, left - 4, height, stroke=colour, **dots)
     return [leader, text(left, height + 5, name)]
 
 
