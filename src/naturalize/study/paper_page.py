@@ -23,8 +23,8 @@ WHY = (
     "cell and its label, and needs to remember it rather than to know it again.\n\n"
     "Besides, only some classes get composites. A pasted cell can be told by its edges; whoever "
     "sees that an image is a composite knows that it is one of these classes. The more composites "
-    "a test set holds, the higher the score climbs, whether or not real cells are told apart any "
-    "better. The column “real part” has the same network on the real images of the same test "
+    "of a class a test set holds, the higher its F1 climbs, whether or not real cells are told apart "
+    "any better. The column “real part” has the same network on the real images of the same test "
     "set. Even these are no untouched images: composites of their own cells may be in train. "
     "Scores to believe are those of the other studies, which split first."
 )
@@ -92,18 +92,25 @@ def paper_page(results: PaperResults) -> str:
 
 
 def inflation(results: PaperResults) -> str:
-    """Return, for each set, what the composites in its test side add to the accuracy, in words."""
+    """Return, for each set, what the composites in its test side add to the scores, in words."""
     found = []
     for name, mean in _by_set(results).items():
         if mean.rows[0].n_synthetic:
-            whole, real = mean.of("test", "accuracy"), mean.real()
             share = mean.rows[0].n_synthetic / (mean.rows[0].n_synthetic + mean.rows[0].n_real)
-            added = minus(f"{100 * (whole - real):+.1f}")
-            found.append(
-                f"{name}: {share:.0%} of the test set are composites; accuracy {whole:.3f} with "
-                f"them, {real:.3f} on its real part: they add {added} points."
+            classes = [mean.f1(number) for number in range(len(results.classes))]
+            most = max(range(len(classes)), key=lambda i: classes[i][0] - classes[i][1])
+            told = (
+                _added("accuracy", mean.of("test", "accuracy"), mean.real()),
+                _added("macro F1", mean.of("test", "macro_f1"), mean.real("macro_f1")),
+                _added(f"most of all {results.classes[most]}, F1", *classes[most]),
             )
+            found.append(f"{name}: {share:.0%} of the test set are composites. {'; '.join(told)}.")
     return "\n\n".join(found) or "No set with composites is done yet."
+
+
+def _added(what: str, whole: float, real: float) -> str:
+    points = minus(f"{100 * (whole - real):+.1f}")
+    return f"{what} {whole:.3f} with them, {real:.3f} on real images ({points} points)"
 
 
 def paper_grids(results: PaperResults) -> Iterator[Grid]:
