@@ -23,8 +23,10 @@ WHY = (
     "cell and its label, and needs to remember it rather than to know it again.\n\n"
     "Besides, only some classes get composites. A pasted cell can be told by its edges; whoever "
     "sees that an image is a composite knows that it is one of these classes. The more composites "
-    "of a class a test set holds, the higher its F1 climbs, whether or not real cells are told apart "
-    "any better. The column “real part” has the same network on the real images of the same test "
+    "of a class a test set holds, the higher its F1 climbs, whether or not real cells are told "
+    "apart any better; part of that is arithmetic: the more images of a class there are, the less "
+    "weigh those of other classes that are taken for it. "
+    "The column “real part” has the same network on the real images of the same test "
     "set. Even these are no untouched images: composites of their own cells may be in train. "
     "Scores to believe are those of the other studies, which split first."
 )
