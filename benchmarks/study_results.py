@@ -25,6 +25,7 @@ from naturalize.study.grids import classes_grid, comparisons_grid, scores_grid, 
 from naturalize.study.render_study import RESULTS
 from naturalize.study.results import Block, StudyResults
 from naturalize.study.spec import Spec
+from naturalize.study.training import TrainingSpec
 
 SAME = ("name", "question", "arms", "seeds", "comparisons", "curve")
 """What parts of one study share."""
@@ -62,7 +63,8 @@ def joined(parts: Sequence[StudyResults]) -> StudyResults:
     sizes = [size for part in parts for size in part.spec.sizes]
     for part in parts[1:]:
         same = all(getattr(part.spec, key) == getattr(first.spec, key) for key in SAME)
-        if not same or len(set(sizes)) < len(sizes) or part.seen != first.seen:
+        same = same and trained(part) == trained(first)
+        if not same or len(set(sizes)) < len(sizes):
             raise SystemExit(f"FOLDER: parts of study {first.spec.name}, each of other sizes")
     splits = dict.fromkeys(part.split_id for part in parts)
     return first.model_copy(
@@ -76,6 +78,11 @@ def joined(parts: Sequence[StudyResults]) -> StudyResults:
             ),
         }
     )
+
+
+def trained(part: StudyResults) -> TrainingSpec:
+    """Return how a part was trained, but for the precision, in which machines differ."""
+    return part.spec.training.model_copy(update={"precision": None})
 
 
 def page(results: StudyResults, told: str) -> str:

@@ -27,7 +27,7 @@ def resolve_precision(asked: Precision | None, *, on_cpu: bool) -> Literal["fp32
     if asked not in (None, "fp32", "bf16", "auto"):
         raise InputError("precision", "fp32, bf16 or auto", asked)
     if asked == "bf16" and on_cpu and not computes_bfloat16():
-        log.warning("precision bf16: this CPU has no instructions for it; auto or fp32 is faster")
+        log.warning("precision bf16: no instructions for it on this CPU; auto or fp32 is faster")
     if asked == "auto" and on_cpu:
         return "bf16" if computes_bfloat16() else "fp32"
     if asked is None or asked == "auto":
@@ -36,6 +36,9 @@ def resolve_precision(asked: Precision | None, *, on_cpu: bool) -> Literal["fp32
 
 
 def computes_bfloat16() -> bool:
-    """Whether this CPU has instructions for bfloat16; without them it is many times slower."""
-    able = torch.cpu.get_capabilities()
+    """Whether this CPU has instructions for bfloat16; without them it is many times slower.
+
+    A torch too old to tell counts as without.
+    """
+    able = getattr(torch.cpu, "get_capabilities", dict)()
     return any(able.get(name, False) for name in INSTRUCTIONS)

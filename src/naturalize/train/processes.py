@@ -19,9 +19,9 @@ MIXED = {"fp32": "no", "bf16": "bf16"}
 def start_accelerator(device: str | None = None, precision: Precision | None = None) -> Accelerator:
     """Return what places a training.
 
-    ``device`` is ``"cpu"``, ``"cuda"`` or None for the best one there is; ``precision`` as
-    in :func:`~naturalize.train.precision.resolve_precision`; bfloat16 is an autocast. A process
-    keeps the device and the precision it first trained with.
+    ``device`` is ``"cpu"``, ``"cuda"`` or None for the best one there is, ``precision`` as in
+    :func:`~naturalize.train.precision.resolve_precision`; bfloat16 is an autocast. A process keeps
+    the device and the precision it first trained with.
     """
     if device not in (None, "cpu", "cuda"):
         raise InputError("device", "cpu or cuda", device)
