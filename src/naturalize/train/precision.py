@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
 
@@ -40,5 +41,5 @@ def computes_bfloat16() -> bool:
 
     A torch too old to tell counts as without.
     """
-    able = getattr(torch.cpu, "get_capabilities", dict)()
+    able: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(able.get(name, False) for name in INSTRUCTIONS)
