@@ -25,10 +25,7 @@ from naturalize.study.grids import classes_grid, comparisons_grid, scores_grid, 
 from naturalize.study.render_study import RESULTS
 from naturalize.study.results import Block, StudyResults
 from naturalize.study.spec import Spec
-from naturalize.study.training import TrainingSpec
 
-SAME = ("name", "question", "arms", "seeds", "comparisons", "curve")
-"""What parts of one study share."""
 CURVES = "curves.svg"
 ALONE = 'style="background: #ffffff; font-family: sans-serif; '
 """What a drawing needs outside of a page."""
@@ -61,11 +58,9 @@ def joined(parts: Sequence[StudyResults]) -> StudyResults:
     """Return one study of its parts, each of other sizes; SystemExit where they are not of one."""
     first = parts[0]
     sizes = [size for part in parts for size in part.spec.sizes]
-    for part in parts[1:]:
-        same = all(getattr(part.spec, key) == getattr(first.spec, key) for key in SAME)
-        same = same and trained(part) == trained(first)
-        if not same or len(set(sizes)) < len(sizes):
-            raise SystemExit(f"FOLDER: parts of study {first.spec.name}, each of other sizes")
+    same = all(but_for_sizes(part.spec) == but_for_sizes(first.spec) for part in parts)
+    if not same or len(set(sizes)) < len(sizes):
+        raise SystemExit(f"FOLDER: parts of study {first.spec.name}, each of other sizes")
     splits = dict.fromkeys(part.split_id for part in parts)
     return first.model_copy(
         update={
@@ -80,9 +75,10 @@ def joined(parts: Sequence[StudyResults]) -> StudyResults:
     )
 
 
-def trained(part: StudyResults) -> TrainingSpec:
-    """Return how a part was trained, but for the precision, in which machines differ."""
-    return part.spec.training.model_copy(update={"precision": None})
+def but_for_sizes(spec: Spec) -> Spec:
+    """Return a spec without its sizes and its precision, in which machines differ."""
+    training = spec.training.model_copy(update={"precision": None})
+    return spec.model_copy(update={"sizes": (), "training": training})
 
 
 def page(results: StudyResults, told: str) -> str:

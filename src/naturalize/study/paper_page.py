@@ -25,10 +25,9 @@ WHY = (
     "sees that an image is a composite knows that it is one of these classes. The more composites "
     "of a class a test set holds, the higher its F1 climbs, whether or not real cells are told "
     "apart any better; part of that is arithmetic: the more images of a class there are, the less "
-    "weigh those of other classes that are taken for it. "
-    "The column “real part” has the same network on the real images of the same test "
-    "set. Even these are no untouched images: composites of their own cells may be in train. "
-    "Scores to believe are those of the other studies, which split first."
+    "weigh those of other classes that are taken for it. The column “real part” has "
+    "the same network on the real images of the same test set. Even these are no untouched "
+    "images: composites of their own cells may be in train. Scores to believe are those of the other studies, which split first."
 )
 
 
@@ -106,7 +105,7 @@ def inflation(results: PaperResults) -> str:
                 _added("macro F1", mean.of("test", "macro_f1"), mean.real("macro_f1")),
                 _added(f"most of all {results.classes[most]}, F1", *classes[most]),
             )
-            found.append(f"{name}: {share:.0%} of the test set are composites. {'; '.join(told)}.")
+            found.append(f"{name}: {share:.0%} of the test set are composites: {'; '.join(told)}.")
     return "\n\n".join(found) or "No set with composites is done yet."
 
 
