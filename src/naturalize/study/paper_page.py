@@ -27,7 +27,8 @@ WHY = (
     "apart any better; part of that is arithmetic: the more images of a class there are, the less "
     "weigh those of other classes that are taken for it. The column “real part” has "
     "the same network on the real images of the same test set. Even these are no untouched "
-    "images: composites of their own cells may be in train. Scores to believe are those of the other studies, which split first."
+    "images: composites of their own cells may be in train. Scores to believe are those "
+    "of the other studies, which split first."
 )
 
 
