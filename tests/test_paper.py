@@ -22,6 +22,7 @@ from naturalize.predictions import Predictions
 from naturalize.report.make_report import make_report
 from naturalize.split.paper_split import COMPOSITE, PaperSplit, make_paper_split, make_pool
 from naturalize.split.split import SIDES, RealSplit
+from naturalize.study.inflation import inflation_of
 from naturalize.study.paper_page import WHY, render_paper
 from naturalize.study.paper_results import gather_paper
 from naturalize.study.paper_run import PaperHome, paper_cells, run_paper
@@ -155,3 +156,43 @@ def test_a_rerun_of_the_paper(curated: Artefact, made: Artefact, tmp_path: Path)
     assert WHY.split(".")[0] in page
     assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", page)
     assert "(0.93, " in (tmp_path / "tables" / "tables.md").read_text()
+
+
+def test_what_composites_add_is_told_with_an_interval() -> None:
+    classes, rng = ("BA", "EO", "PMY"), np.random.default_rng(3)
+    truth = rng.choice(classes, 300)
+    is_real = rng.random(300) < 0.6
+    right = rng.random(300) < np.where(is_real, 0.6, 0.95)
+    answers = np.where(right, truth, rng.choice(classes, 300))
+    found = inflation_of(truth, answers, is_real, classes, rng=np.random.default_rng(0))
+
+    def added(chosen: np.ndarray) -> list[float]:
+        parts = [
+            (truth[chosen], answers[chosen]),
+            (truth[chosen & is_real], answers[chosen & is_real]),
+        ]
+        kinds = {"labels": classes, "zero_division": 0}
+        accuracy = [metrics.accuracy_score(*part) for part in parts]
+        f1 = [metrics.f1_score(*part, average=None, **kinds) for part in parts]
+        return [accuracy[0] - accuracy[1], f1[0].mean() - f1[1].mean(), *(f1[0] - f1[1])]
+
+    told = (found.accuracy, found.macro_f1, *found.f1)
+    assert [one.value for one in told] == pytest.approx(added(np.full(300, True)))
+    drawn = []
+    for _ in range(400):
+        picked = rng.integers(300, size=300)
+        again = truth[picked], answers[picked], is_real[picked]
+        drawn.append(inflation_of(*again, classes, rng=np.random.default_rng(0), resamples=1))
+    means = np.array([[one.accuracy.value, one.macro_f1.value] for one in drawn])
+    for i, one in enumerate((found.accuracy, found.macro_f1)):
+        assert [one.low, one.high] == pytest.approx(
+            np.quantile(means[:, i], [0.025, 0.975]), abs=0.02
+        )
+
+
+def test_composites_read_as_real_images_are_add_nothing() -> None:
+    truth, answers = ["BA", "EO"] * 20, ["BA", "BA"] * 20
+    is_real = [True] * 20 + [False] * 20
+    found = inflation_of(truth, answers, is_real, ("BA", "EO"), rng=np.random.default_rng(0))
+    assert (found.accuracy.value, found.macro_f1.value) == (0, 0)
+    assert found.accuracy.low < 0 < found.accuracy.high

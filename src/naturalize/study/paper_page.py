@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from naturalize.artefact import write_whole
+from naturalize.evaluate.bootstrap import Interval
 from naturalize.page.block import Callout, Prose
 from naturalize.page.page import Section, render_page
 from naturalize.page.table import Table
 from naturalize.report.words import minus
 from naturalize.study.grids import Grid
+from naturalize.study.inflation import Inflation
 from naturalize.study.paper_results import PaperResults, PaperRow
 from naturalize.study.paper_run import PaperHome
 from naturalize.study.published import published
@@ -50,6 +52,15 @@ class _Mean:
         whole = sum(row.test.per_class[number].f1 for row in self.rows) / len(self.rows)
         real = sum(row.real.per_class[number].f1.value for row in self.rows) / len(self.rows)
         return whole, real
+
+    def ends(self, score: Callable[[Inflation], Interval]) -> tuple[float, float]:
+        """Return the ends of what composites add to a score: the mean of the seeds' intervals.
+
+        That of the mean would be narrower.
+        """
+        found = [score(row.inflation) for row in self.rows if row.inflation is not None]
+        n = len(found)
+        return sum(one.low for one in found) / n, sum(one.high for one in found) / n
 
 
 def render_paper(home: PaperHome, results: PaperResults) -> None:
@@ -95,24 +106,36 @@ def paper_page(results: PaperResults) -> str:
 
 def inflation(results: PaperResults) -> str:
     """Return, for each set, what the composites in its test side add to the scores, in words."""
-    found = []
-    for name, mean in _by_set(results).items():
-        if mean.rows[0].n_synthetic:
-            share = mean.rows[0].n_synthetic / (mean.rows[0].n_synthetic + mean.rows[0].n_real)
-            classes = [mean.f1(number) for number in range(len(results.classes))]
-            most = max(range(len(classes)), key=lambda i: classes[i][0] - classes[i][1])
-            told = (
-                _added("accuracy", mean.of("test", "accuracy"), mean.real()),
-                _added("macro F1", mean.of("test", "macro_f1"), mean.real("macro_f1")),
-                _added(f"most of all {results.classes[most]}, F1", *classes[most]),
-            )
-            found.append(f"{name}: {share:.0%} of the test set are composites: {'; '.join(told)}.")
+    found = [
+        f"{name}: {_inflated(mean, results.classes)}"
+        for name, mean in _by_set(results).items()
+        if mean.rows[0].n_synthetic
+    ]
     return "\n\n".join(found) or "No set with composites is done yet."
 
 
-def _added(what: str, whole: float, real: float) -> str:
-    points = minus(f"{100 * (whole - real):+.1f}")
-    return f"{what} {whole:.3f} with them, {real:.3f} on real images ({points} points)"
+def _inflated(mean: _Mean, classes: Sequence[str]) -> str:
+    """Return what composites add to the scores of one set, in words."""
+    first = mean.rows[0]
+    share = first.n_synthetic / (first.n_synthetic + first.n_real)
+    f1 = [mean.f1(number) for number in range(len(classes))]
+    most = max(range(len(f1)), key=lambda i: f1[i][0] - f1[i][1])
+    accuracy = mean.of("test", "accuracy"), mean.real()
+    macro_f1 = mean.of("test", "macro_f1"), mean.real("macro_f1")
+    told = (
+        _added("accuracy", accuracy, mean.ends(lambda one: one.accuracy)),
+        _added("macro F1", macro_f1, mean.ends(lambda one: one.macro_f1)),
+        _added(f"most of all {classes[most]}, F1", f1[most], mean.ends(lambda one: one.f1[most])),
+    )
+    return f"{share:.0%} of the test set are composites: {'; '.join(told)}."
+
+
+def _added(what: str, scores: tuple[float, float], ends: tuple[float, float]) -> str:
+    whole, real = scores
+    points, low, high = (minus(f"{100 * one:+.1f}") for one in (whole - real, *ends))
+    return (
+        f"{what} {whole:.3f} with them, {real:.3f} on real images ({points} points [{low}, {high}])"
+    )
 
 
 def paper_grids(results: PaperResults) -> Iterator[Grid]:

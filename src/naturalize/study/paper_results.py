@@ -14,6 +14,7 @@ from naturalize.evaluate.scores import Scores, scores
 from naturalize.predictions import Predictions
 from naturalize.seeds import child
 from naturalize.split.paper_split import COMPOSITE, PaperSplit
+from naturalize.study.inflation import Inflation, inflation_of
 from naturalize.study.paper_run import PaperHome, paper_cells
 from naturalize.study.paper_spec import PaperSpec
 
@@ -24,7 +25,8 @@ class PaperRow(BaseModel):
     """One network on one set with one seed.
 
     ``val`` and ``test`` are scores of whole sides, composites among them, as the paper prints them;
-    ``real`` those of the real test images alone, ``synthetic`` the accuracy on the composites.
+    ``real`` those of the real test images alone, ``synthetic`` the accuracy on the composites and
+    ``inflation`` what these add, where there are any.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,6 +40,7 @@ class PaperRow(BaseModel):
     test: Scores
     real: ScoreIntervals
     synthetic: float | None
+    inflation: Inflation | None = None
 
 
 class PaperResults(BaseModel):
@@ -73,6 +76,7 @@ def gather_paper(home: PaperHome) -> PaperResults:
                     test=_scores(test, split.test),
                     real=_real(test, real),
                     synthetic=_scores(test, made).accuracy if made else None,
+                    inflation=_inflation(test, split.test) if made else None,
                 )
             )
     dataset = home.curated.input("dataset") if home.curated.kind == "curated" else home.curated
@@ -103,5 +107,17 @@ def _real(predictions: Predictions, samples: Sequence[Sample]) -> ScoreIntervals
         [sample.id for sample in samples],
         predictions.classes,
         rng=child(0, "evaluate"),
+        resamples=RESAMPLES,
+    )
+
+
+def _inflation(predictions: Predictions, samples: Sequence[Sample]) -> Inflation:
+    truth, answers = _labels(predictions, samples)
+    return inflation_of(
+        truth,
+        answers,
+        [sample.source != COMPOSITE for sample in samples],
+        predictions.classes,
+        rng=child(0, "inflation"),
         resamples=RESAMPLES,
     )
