@@ -111,6 +111,8 @@ class Spec(Written):
             self.sizes or self.without_second_source or self.swapped_surroundings
         ):
             raise ValueError("folds go without sizes, with all sources, in their own surroundings")
+        if self.curve == "size" and not self.sizes:
+            raise ValueError("curve size goes with sizes")
         chosen_with = {
             seed for arm in self.arms.values() if arm.best_of for seed in arm.choice_seeds
         }
