@@ -21,7 +21,7 @@ from markupsafe import Markup
 from naturalize.artefact import write_whole
 from naturalize.page.interval_plot import interval_plot
 from naturalize.study.curves import curves
-from naturalize.study.grids import classes_grid, comparisons_grid, scores_grid, titled
+from naturalize.study.grids import classes_grid, comparisons_grid, further_grid, scores_grid, titled
 from naturalize.study.render_study import RESULTS
 from naturalize.study.results import Block, StudyResults
 from naturalize.study.spec import Spec
@@ -127,6 +127,7 @@ def block_parts(block: Block, number: int) -> Iterator[str]:
     if block.report.comparisons:
         yield f"![Differences](differences-{number}.svg)"
         yield comparisons_grid(block).markdown()
+    yield further_grid(block).markdown()
     yield classes_grid(block).markdown()
 
 

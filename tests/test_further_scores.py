@@ -17,6 +17,7 @@ from naturalize.errors import InputError
 from naturalize.evaluate.auroc import auroc_one_vs_rest
 from naturalize.evaluate.blood_scores import are_blood
 from naturalize.evaluate.calibration import BINS, expected_calibration_error, reliability
+from naturalize.evaluate.certainty import certainty
 from naturalize.evaluate.confusion import confusion_matrix
 from naturalize.evaluate.coverage import accuracy_at, area_under_risk_coverage
 from naturalize.evaluate.evaluation import EvaluationReport, compare_again, evaluate_arms
@@ -119,6 +120,22 @@ def test_calibration_agrees_with_scikit_learn(seed: int) -> None:
     assert found[0] == pytest.approx(expected)
 
 
+def test_the_interval_of_a_calibration_error_holds_the_true_one() -> None:
+    rng, held = np.random.default_rng(11), 0
+    for _ in range(40):
+        sure = rng.uniform(0.6, 1.0, 400)
+        right = rng.random(400) < sure - 0.12  # so the true error is .12, whatever the bins
+        others = (1 - sure) / 3
+        probabilities = np.stack([sure, others, others, others], axis=1).astype(np.float32)
+        found = certainty(
+            [probabilities], np.where(right, 0, 1), [f"g{i}" for i in range(400)],
+            rng=rng, resamples=200, level=0.95,
+        ).ece  # fmt: skip
+        assert 0 <= found.low <= found.value <= found.high
+        held += found.low <= 0.12 <= found.high
+    assert held >= 34
+
+
 def test_weights_count_samples_as_often_as_repeating_them() -> None:
     probabilities, truth = drawn(40, 7)
     sure, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
@@ -176,7 +193,7 @@ def test_report_holds_what_scikit_learn_says_of_the_same_predictions() -> None:
             for p in arms[arm.name]
         ]
         assert arm.certainty.macro_auroc.value == pytest.approx(np.mean(areas), abs=1e-6)
-        assert arm.certainty.ece.low <= arm.certainty.ece.high
+        assert arm.certainty.ece.low <= arm.certainty.ece.value <= arm.certainty.ece.high
         assert arm.certainty.curve[-1][1] == pytest.approx(arm.scores.accuracy.value)
         assert arm.blood is not None
         assert arm.blood.folder_accuracy.value >= arm.scores.accuracy.value

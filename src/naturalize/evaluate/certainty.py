@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +37,10 @@ class Covered:
 class Certainty:
     """Figures of probabilities, means over seeds with intervals over groups and seeds.
 
-    ``ece`` is the expected calibration error, ``macro_auroc`` the mean over classes of ``auroc``,
-    one class against all others, in the order of the classes (.5 for one without samples);
-    ``risk_coverage`` the area under the risk-coverage curve. ``bins`` hold the answers of all
-    seeds together; ``curve`` is (coverage, accuracy), the mean over seeds.
+    ``ece`` is the expected calibration error, its interval recentred; ``macro_auroc`` the mean over
+    classes of ``auroc``, one class against all others, in the order of the classes (.5 for one
+    without samples); ``risk_coverage`` the area under the risk-coverage curve. ``bins`` hold the
+    answers of all seeds together; ``curve`` is (coverage, accuracy), the mean over seeds.
     """
 
     ece: Interval
@@ -65,12 +66,13 @@ def certainty(
     sure = [p.max(axis=1) for p in given]
     right = [p.argmax(axis=1) == truth for p in given]
     seeds = [_statistic(*seed, truth) for seed in zip(given, sure, right, strict=True)]
-    found = weighted_intervals(seeds, groups, rng=rng, resamples=resamples, level=level)
-    ece, risk, macro, *rest = found
+    ece, risk, macro, *rest = weighted_intervals(
+        seeds, groups, rng=rng, resamples=resamples, level=level, recentred=(0,)
+    )
     plain = np.ones((1, len(truth)))
     curves = [accuracy_at(s, r, plain, CURVE)[0] for s, r in zip(sure, right, strict=True)]
     return Certainty(
-        ece=ece,
+        ece=replace(ece, low=max(0.0, ece.low)),
         risk_coverage=risk,
         macro_auroc=macro,
         auroc=tuple(rest[len(COVERAGES) :]),

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from naturalize.datasets.manifest import write_table
+from naturalize.evaluate.blood_scores import BloodScores
+from naturalize.evaluate.certainty import Certainty
 from naturalize.report.words import p_value
 from naturalize.study.results import Block, StudyResults
 from naturalize.study.tested import MOVED, OTHER, REAL, STRANGE, SWAPPED
@@ -62,11 +64,12 @@ class Grid:
 
 
 def grids(results: StudyResults) -> Iterator[Grid]:
-    """Yield the scores, comparisons and F1 of each class of every block."""
+    """Yield scores, comparisons, further scores and F1 of each class of every block."""
     for block in results.blocks:
         yield scores_grid(block)
         if block.report.comparisons:
             yield comparisons_grid(block)
+        yield further_grid(block)
         yield classes_grid(block)
 
 
@@ -117,6 +120,33 @@ def comparisons_grid(block: Block) -> Grid:
         "McNemar p, Holm",
     )
     return Grid(_file("comparisons", block), f"Comparisons: {titled(block)}", columns, rows)
+
+
+def further_grid(block: Block) -> Grid:
+    """Return how far off the errors of a block are, and what its probabilities are worth.
+
+    Scores of the maturation line and of the eight folders are there where the classes are PBC's.
+    """
+    arms = block.report.arms
+    blood = any(arm.blood for arm in arms)
+    columns = (
+        "arm",
+        *(("kappa", "macro F1, one stage off is right", "accuracy, 8 classes") if blood else ()),
+        *("calibration error", "AUROC", "risk over coverage"),
+    )
+    rows = tuple((arm.name, *_blood(arm.blood), *_worth(arm.certainty)) for arm in arms)
+    return Grid(_file("further", block), f"Further scores: {titled(block)}", columns, rows)
+
+
+def _blood(found: BloodScores | None) -> Iterator[str]:
+    if found is not None:
+        yield from (found.kappa.said(), found.tolerant_macro_f1.said())
+        yield found.folder_accuracy.said()
+
+
+def _worth(found: Certainty) -> Iterator[str]:
+    yield f"{found.ece.value:.3f}"
+    yield from (found.macro_auroc.said(), found.risk_coverage.said())
 
 
 def classes_grid(block: Block) -> Grid:
