@@ -138,15 +138,14 @@ def further_grid(block: Block) -> Grid:
     return Grid(_file("further", block), f"Further scores: {titled(block)}", columns, rows)
 
 
-def _blood(found: BloodScores | None) -> Iterator[str]:
-    if found is not None:
-        yield from (found.kappa.said(), found.tolerant_macro_f1.said())
-        yield found.folder_accuracy.said()
+def _blood(found: BloodScores | None) -> tuple[str, ...]:
+    if found is None:
+        return ()
+    return found.kappa.said(), found.tolerant_macro_f1.said(), found.folder_accuracy.said()
 
 
-def _worth(found: Certainty) -> Iterator[str]:
-    yield f"{found.ece.value:.3f}"
-    yield from (found.macro_auroc.said(), found.risk_coverage.said())
+def _worth(found: Certainty) -> tuple[str, ...]:
+    return f"{found.ece.value:.3f}", found.macro_auroc.said(), found.risk_coverage.said()
 
 
 def classes_grid(block: Block) -> Grid:
