@@ -23,6 +23,7 @@ PUBLISHED = Path(__file__).parents[1] / "docs" / "results"
 AGAINST = "conventional"
 SHOWN = {
     "low-data": {"both recomposed": "all cells anew", "both": "real surroundings"},
+    "full": {"both": "real surroundings"},
 }
 """Studies, their arms against :data:`AGAINST`, and what is told of each."""
 
