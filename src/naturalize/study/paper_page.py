@@ -111,7 +111,9 @@ def inflation(results: PaperResults) -> str:
         for name, mean in _by_set(results).items()
         if mean.rows[0].n_synthetic
     ]
-    return "\n\n".join(found) or "No set with composites is done yet."
+    if not found:
+        return "No set with composites is done yet."
+    return "\n\n".join([*found, "In brackets: 95% intervals over test images."])
 
 
 def _inflated(mean: _Mean, classes: Sequence[str]) -> str:
