@@ -21,11 +21,9 @@ from study_results import alone
 
 PUBLISHED = Path(__file__).parents[1] / "docs" / "results"
 AGAINST = "conventional"
-SHOWN = {
-    "low-data": {"both recomposed": "all cells anew", "both": "real surroundings"},
-    "full": {"both": "real surroundings"},
-}
-"""Studies, their arms against :data:`AGAINST`, and what is told of each."""
+STUDIES = ("low-data", "full")
+ARMS = {"both recomposed": "all cells anew", "both": "real surroundings"}
+"""Arms against :data:`AGAINST`, and what is told of each."""
 
 
 def main() -> None:
@@ -36,7 +34,7 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, required=True)
     args = parser.parse_args()
     drawn = interval_plot(
-        [row for study in SHOWN for row in rows(study)],
+        [row for study in STUDIES for row in rows(study)],
         title="What composites add to conventional training, by real images a class",
         x_label="points of macro F1 on untouched real images, 95% interval",
         reference=0,
@@ -49,7 +47,7 @@ def rows(study: str) -> Iterator[tuple[str, Interval]]:
     """Yield the differences of a study, the sizes in order."""
     found = StudyResults.model_validate_json((PUBLISHED / study / RESULTS).read_bytes())
     for block in (block for block in found.blocks if block.tested == REAL):
-        for arm, says in SHOWN[study].items():
+        for arm, says in ARMS.items():
             yield f"{few_or_all(block)}: {says}", points(block, arm)
 
 
