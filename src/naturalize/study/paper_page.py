@@ -56,7 +56,7 @@ class _Mean:
     def ends(self, score: Callable[[Inflation], Interval]) -> tuple[float, float]:
         """Return the ends of what composites add to a score: the mean of the seeds' intervals.
 
-        That of the mean would be narrower.
+        An interval of the mean itself would be narrower.
         """
         found = [score(row.inflation) for row in self.rows if row.inflation is not None]
         n = len(found)
