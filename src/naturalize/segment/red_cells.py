@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.segment.pallor import fill_pallor
-from naturalize.segment.regions import find_boxes, number_regions, opened, tightened
-from naturalize.segment.star_cells import StarCells, covered_shares, home_regions, paint
+from naturalize.segment.regions import find_boxes, inner_distance, number_regions, opened, tightened
+from naturalize.segment.star_cells import (
+    StarCells,
+    Window,
+    covered_shares,
+    home_regions,
+    insides,
+    paint,
+)
 
 _THREAD = 0.12
 _SPUR = 0.22
 _OVERLAP = 0.08
 _CORE = 0.88
 _LOOSE = (1.25,)
+_RIM, _RING = 0.06, 0.18
+_HALF = 0.5
+_EVERY = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,14 +36,16 @@ class RedCells:
     ``boxes`` are the rows and columns of each label from 1 on, None for one that has no pixel;
     ``touching`` bool (labels + 1): whether the cell was cut from a clump; ``overlapping`` bool:
     whether a notable part of it lies over or under another; ``agreement`` float64: how well the
-    votes for it agree, in [0, 1].
+    votes for it agree, in [0, 1]. ``whole`` holds the cells that lie over or under another, by
+    label, what they share included, as it is seen through: where, and bool (height, width) there.
     """
 
     labels: NDArray[np.int32]
-    boxes: list[tuple[slice, slice] | None]
+    boxes: list[Window | None]
     touching: NDArray[np.bool_]
     overlapping: NDArray[np.bool_]
     agreement: NDArray[np.float64]
+    whole: Mapping[int, tuple[Window, NDArray[np.bool_]]]
 
 
 def split_red_cells(
@@ -41,13 +54,15 @@ def split_red_cells(
     diameter_px: float,
     *,
     other: NDArray[np.bool_] | None = None,
+    density: NDArray[np.float32] | None = None,
 ) -> RedCells:
     """Cut ``foreground`` into ``cells``.
 
     A region with one cell is that cell, but for what lies far from its outline; one with several is
-    parted by their outlines, and where two overlap, the surer one is on top and keeps all of the
-    overlap. Regions without a cell, and threads far thinner than a cell, are none. ``other`` marks
-    pixels of other objects.
+    parted by their outlines, and where two overlap, the surer one is on top and its label keeps all
+    of the overlap. Regions without a cell, and threads far thinner than a cell, are none. ``other``
+    marks pixels of other objects. With ``density``, what each pixel absorbs, a cell ends on the
+    slide where it absorbs half of what it does further in.
     """
     filled = _without_threads(fill_pallor(foreground, diameter_px), diameter_px)
     regions, n_regions = number_regions(filled)
@@ -56,15 +71,72 @@ def split_red_cells(
     labels = _with_whole(_layered(cells, filled), cells, regions, np.where(alone[home], home, 0))
     if other is not None:
         labels[other] = 0
+    if density is not None:
+        labels[_faint_rims(labels, density, other, diameter_px)] = 0
     boxes = _trim_spurs(labels, diameter_px)
-    covered = covered_shares(cells, filled.shape) > _OVERLAP
+    overlapping = np.append(False, covered_shares(cells, filled.shape) > _OVERLAP)
     return RedCells(
         labels,
         boxes,
         np.append(False, ~alone[home]),
-        np.append(False, covered),
+        overlapping,
         np.append(0.0, cells.agreement),
+        _whole_cells(labels, boxes, overlapping, cells, diameter_px),
     )
+
+
+def _faint_rims(
+    labels: NDArray[np.int32],
+    density: NDArray[np.float32],
+    other: NDArray[np.bool_] | None,
+    diameter_px: float,
+) -> NDArray[np.bool_]:
+    """Return the outermost pixels of cells, where they meet the slide, that are rather slide.
+
+    The foreground reaches as far as anything absorbs, blur and halo included; a cell's edge lies
+    where density is half of that a little further in.
+    """
+    slide = labels == 0 if other is None else (labels == 0) & ~other
+    depth = inner_distance(~slide) / np.float32(diameter_px)
+    ringed = np.where((depth > _RIM) & (depth < _RING), labels, 0)[::_EVERY, ::_EVERY].ravel()
+    n_labels = int(labels.max(initial=0)) + 1
+    total = np.bincount(ringed, density[::_EVERY, ::_EVERY].ravel(), minlength=n_labels)
+    least = _HALF * total / np.maximum(np.bincount(ringed, minlength=n_labels), 1)
+    rim = (labels > 0) & (depth <= _RIM)
+    rim[rim] = density[rim] < least[labels[rim]]
+    return rim
+
+
+def _whole_cells(
+    labels: NDArray[np.int32],
+    boxes: list[Window | None],
+    overlapping: NDArray[np.bool_],
+    cells: StarCells,
+    diameter_px: float,
+) -> dict[int, tuple[Window, NDArray[np.bool_]]]:
+    """Return each overlapping cell with what it shares: what of others lies within its outline."""
+    found = {}
+    outlined = insides(cells, labels.shape, grown_px=-_RIM / 2 * diameter_px)
+    for number, ((place, inside), box) in enumerate(zip(outlined, boxes, strict=False), start=1):
+        if box is not None and overlapping[number]:
+            window = _around(box, place)
+            within = np.zeros_like(labels[window], dtype=np.bool_)
+            top, left = (
+                part.start - whole.start for part, whole in zip(place, window, strict=True)
+            )
+            within[top : top + inside.shape[0], left : left + inside.shape[1]] = inside > 0
+            here = labels[window]
+            whole = (here == number) | (within & np.take(overlapping, here))
+            found[number] = window, opened(whole, _SPUR * diameter_px)
+    return found
+
+
+def _around(one: Window, other: Window) -> Window:
+    """Return the rows and columns that hold both windows."""
+    rows, columns = (
+        slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True)
+    )
+    return rows, columns
 
 
 def _layered(cells: StarCells, filled: NDArray[np.bool_]) -> NDArray[np.int32]:
@@ -93,7 +165,7 @@ def _with_whole(
     return np.where((owner > 0) & (loose == owner), owner, labels)
 
 
-def _trim_spurs(labels: NDArray[np.int32], diameter_px: float) -> list[tuple[slice, slice] | None]:
+def _trim_spurs(labels: NDArray[np.int32], diameter_px: float) -> list[Window | None]:
     """Take thin spurs from each cell, in place, and return their boxes.
 
     Where the image ends is no spur.

@@ -104,7 +104,13 @@ class Smear(Segmenter):
         cells = find_cells(shown, sight, parts, diameter)
         platelets = find_platelets(shown, sight, stain, diameter)
         taken = (cells > 0) | with_haze(platelets > 0, diameter)
-        red_cells = split_red_cells(stain.foreground & ~taken, stars, diameter, other=taken)
+        red_cells = split_red_cells(
+            stain.foreground & ~taken,
+            stars,
+            diameter,
+            other=taken,
+            density=stain.density[..., 1],
+        )
         return [
             *_cell_masks(cells, parts, diameter),
             *_platelet_masks(platelets, diameter),
@@ -131,13 +137,16 @@ def _cell_masks(cells: NDArray[np.int32], parts: PurpleParts, diameter_px: float
             inside = parts.nuclei[window][cells[window] == number]
             two = np.count_nonzero(np.bincount(inside)[1:] > large) > 1
             reasons = ("two nuclei",) if two else ()
-            masks.append(_mask("WBC", cells, number, window, nuclei=parts.nuclei, reasons=reasons))
+            pixels = cells[window] == number
+            masks.append(
+                _mask("WBC", pixels, window, cells.shape, nuclei=parts.nuclei, reasons=reasons)
+            )
     return masks
 
 
 def _platelet_masks(platelets: NDArray[np.int32], diameter_px: float) -> list[Mask]:
     masks = [
-        _mask("PLT", platelets, number, window)
+        _mask("PLT", platelets[window] == number, window, platelets.shape)
         for number, window in enumerate(find_boxes(platelets), start=1)
         if window is not None
     ]
@@ -147,8 +156,10 @@ def _platelet_masks(platelets: NDArray[np.int32], diameter_px: float) -> list[Ma
 def _red_cell_masks(cells: RedCells, stain: Stain, diameter_px: float) -> list[Mask]:
     """Return one mask a red cell, of those that are likely right.
 
-    The score is how well the votes agree, less where the cell is no rounded whole or very large.
+    The score is how well the votes agree, less where what is seen of the cell alone is no rounded
+    whole or very large. A cell over or under another is told whole, what they share included.
     """
+    shape = cells.labels.shape
     usual = np.pi / 4 * diameter_px**2
     masks = []
     for number, window in enumerate(cells.boxes, start=1):
@@ -156,11 +167,14 @@ def _red_cell_masks(cells: RedCells, stain: Stain, diameter_px: float) -> list[M
             continue
         said = {"touching": cells.touching[number], "overlap": cells.overlapping[number]}
         reasons = tuple(reason for reason, holds in said.items() if holds)
-        mask = _mask("RBC", cells.labels, number, window, reasons=reasons)
+        mask = _mask("RBC", cells.labels[window] == number, window, shape, reasons=reasons)
         score = mask.score**2 * float(cells.agreement[number])
         score *= min(1.0, _USUAL_AREA * usual / mask.area_px)
         whole = 0.15 * usual < mask.area_px < 2.5 * usual
         if whole and score > _LEAST_RED_CELL_SCORE and not _is_purple(mask, stain):
+            if number in cells.whole:
+                place, pixels = cells.whole[number]
+                mask = _mask("RBC", pixels, place, shape, reasons=reasons)
             masks.append(replace(mask, score=score))
     return masks
 
@@ -175,30 +189,29 @@ def _is_purple(mask: Mask, stain: Stain) -> bool:
 
 def _mask(
     kind: Kind,
-    labels: NDArray[np.int32],
-    number: int,
+    pixels: NDArray[np.bool_],
     window: tuple[slice, ...],
+    shape: tuple[int, ...],
     *,
     nuclei: NDArray[np.int32] | None = None,
     reasons: tuple[str, ...] = (),
 ) -> Mask:
-    """Return the largest piece of ``labels == number``, all of which lies in ``window``."""
-    piece, inner = _largest_piece(labels[window] == number)
+    """Return the largest piece of ``pixels``, which lie in ``window`` on an image of ``shape``."""
+    piece, inner = _largest_piece(pixels)
     top, left = window[0].start + inner.top, window[1].start + inner.left
     box = Box(top, left, inner.height, inner.width)
-    pixels = piece[inner.slices]
-    nucleus = None if nuclei is None else (nuclei[box.slices] > 0) & pixels
-    height, width = labels.shape
-    border = top == 0 or left == 0 or box.bottom == height or box.right == width
-    return Mask(kind, box, pixels.copy(), nucleus, solidity(pixels), border, reasons)
+    own = piece[inner.slices]
+    nucleus = None if nuclei is None else (nuclei[box.slices] > 0) & own
+    border = top == 0 or left == 0 or box.bottom == shape[0] or box.right == shape[1]
+    return Mask(kind, box, own.copy(), nucleus, solidity(own), border, reasons)
 
 
 def _largest_piece(pixels: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Box]:
-    """Return the largest connected part and its box, of pixels that reach all four sides."""
+    """Return the largest connected part and its box."""
     count, labels = cv2.connectedComponents(pixels.view(np.uint8))
-    if count == 2:
-        return pixels, Box(0, 0, *pixels.shape)
-    piece = np.asarray(labels == 1 + int(np.bincount(labels.ravel())[1:].argmax()))
+    several = count > 2
+    largest = 1 + int(np.bincount(labels.ravel())[1:].argmax()) if several else 1
+    piece = np.asarray(labels == largest) if several else pixels
     left, top, width, height = cv2.boundingRect(piece.view(np.uint8))
     return piece, Box(top, left, height, width)
 

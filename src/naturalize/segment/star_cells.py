@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -14,6 +15,7 @@ from naturalize.quantiles import median
 from naturalize.segment.cell_net import COARSE, N_RAYS, SEEN, Sight
 from naturalize.segment.regions import count_pixels
 
+Window = tuple[slice, slice]
 _MARGIN = 24
 _SPREAD = 1.2
 _PEAK_SIDE = 9
@@ -135,19 +137,29 @@ def part_regions(
 def covered_shares(cells: StarCells, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Return the share of each cell, on an image of ``shape``, that is another cell's as well."""
     count = np.zeros(shape[:2], dtype=np.uint8)
-    windows = []
-    outlines = np.rint(cells.outlines()[..., ::-1]).astype(np.int32)
+    outlined = list(insides(cells, shape))
+    for window, inside in outlined:
+        count[window] += inside
+    shares = [(count[w][i > 0] > 1).mean() if i.any() else 0.0 for w, i in outlined]
+    return np.array(shares, dtype=np.float64)
+
+
+def insides(
+    cells: StarCells, shape: tuple[int, ...], *, grown_px: float = 0.0
+) -> Iterator[tuple[Window, NDArray[np.uint8]]]:
+    """Yield the rows and columns each outline spans on an image of ``shape``, and 1 within it.
+
+    Outlines lie ``grown_px`` farther from their centres. One off the image spans nothing.
+    """
+    outlines = np.rint(cells.outlines(grown_px=grown_px)[..., ::-1]).astype(np.int32)
     first, last = outlines.min(axis=1).clip(0), outlines.max(axis=1) + 1
-    ends = np.concatenate([first, np.maximum(first, last)], axis=1).tolist()
+    last = np.minimum(np.maximum(first, last), (shape[1], shape[0]))
+    ends = np.concatenate([np.minimum(first, last), last], axis=1).tolist()
     for outline, (left, top, right, bottom) in zip(outlines, ends, strict=True):
-        window = (slice(top, bottom), slice(left, right))
-        inside = np.zeros(count[window].shape, dtype=np.uint8)
+        inside = np.zeros((bottom - top, right - left), dtype=np.uint8)
         if inside.size:
             cv2.fillPoly(inside, [outline - (left, top)], 1)
-        count[window] += inside
-        windows.append((window, inside > 0))
-    shares = [(count[w][i] > 1).mean() if i.any() else 0.0 for w, i in windows]
-    return np.array(shares, dtype=np.float64)
+        yield (slice(top, bottom), slice(left, right)), inside
 
 
 def _shown(sight: Sight, kind: str) -> NDArray[np.bool_]:
