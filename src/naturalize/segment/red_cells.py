@@ -73,6 +73,7 @@ def split_red_cells(
         labels[other] = 0
     if density is not None:
         labels[_faint_rims(labels, density, other, diameter_px)] = 0
+    solid = labels > 0
     boxes = _trim_spurs(labels, diameter_px)
     overlapping = np.append(False, covered_shares(cells, filled.shape) > _OVERLAP)
     return RedCells(
@@ -81,7 +82,7 @@ def split_red_cells(
         np.append(False, ~alone[home]),
         overlapping,
         np.append(0.0, cells.agreement),
-        _whole_cells(labels, boxes, overlapping, cells, diameter_px),
+        _whole_cells(labels, boxes, solid, overlapping, cells, diameter_px),
     )
 
 
@@ -110,14 +111,15 @@ def _faint_rims(
 def _whole_cells(
     labels: NDArray[np.int32],
     boxes: list[Window | None],
+    solid: NDArray[np.bool_],
     overlapping: NDArray[np.bool_],
     cells: StarCells,
     diameter_px: float,
 ) -> dict[int, tuple[Window, NDArray[np.bool_]]]:
-    """Return each overlapping cell with what it shares: what of others lies within its outline."""
+    """Return each overlapping cell with what it shares: what is ``solid`` within its outline."""
     found = {}
-    outlined = insides(cells, labels.shape, grown_px=-_RIM / 2 * diameter_px)
-    for number, ((place, inside), box) in enumerate(zip(outlined, boxes, strict=False), start=1):
+    outlined = zip(insides(cells, labels.shape), boxes, strict=False)
+    for number, ((place, inside), box) in enumerate(outlined, start=1):
         if box is not None and overlapping[number]:
             window = _around(box, place)
             within = np.zeros_like(labels[window], dtype=np.bool_)
@@ -125,8 +127,7 @@ def _whole_cells(
                 part.start - whole.start for part, whole in zip(place, window, strict=True)
             )
             within[top : top + inside.shape[0], left : left + inside.shape[1]] = inside > 0
-            here = labels[window]
-            whole = (here == number) | (within & np.take(overlapping, here))
+            whole = (labels[window] == number) | (within & solid[window])
             found[number] = window, opened(whole, _SPUR * diameter_px)
     return found
 

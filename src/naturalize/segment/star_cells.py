@@ -144,14 +144,12 @@ def covered_shares(cells: StarCells, shape: tuple[int, ...]) -> NDArray[np.float
     return np.array(shares, dtype=np.float64)
 
 
-def insides(
-    cells: StarCells, shape: tuple[int, ...], *, grown_px: float = 0.0
-) -> Iterator[tuple[Window, NDArray[np.uint8]]]:
+def insides(cells: StarCells, shape: tuple[int, ...]) -> Iterator[tuple[Window, NDArray[np.uint8]]]:
     """Yield the rows and columns each outline spans on an image of ``shape``, and 1 within it.
 
-    Outlines lie ``grown_px`` farther from their centres. One off the image spans nothing.
+    One off the image spans nothing.
     """
-    outlines = np.rint(cells.outlines(grown_px=grown_px)[..., ::-1]).astype(np.int32)
+    outlines = np.rint(cells.outlines()[..., ::-1]).astype(np.int32)
     first, last = outlines.min(axis=1).clip(0), outlines.max(axis=1) + 1
     last = np.minimum(np.maximum(first, last), (shape[1], shape[0]))
     ends = np.concatenate([np.minimum(first, last), last], axis=1).tolist()
