@@ -25,6 +25,7 @@ _BARE_AREA = 0.7
 _LEAST_VOTES = 50
 _NUCLEAR = 0.25
 _LARGEST_PLATELET = 1.0
+_BEYOND, _VEIL, _STUB = 1.1, 0.4, 0.12
 
 
 def with_nuclei_settled(
@@ -69,7 +70,11 @@ def without_red_cells(
 
 
 def find_cells(
-    shown: NDArray[np.uint8], sight: Sight, parts: PurpleParts, diameter_px: float
+    shown: NDArray[np.uint8],
+    sight: Sight,
+    parts: PurpleParts,
+    stain: Stain,
+    diameter_px: float,
 ) -> NDArray[np.int32]:
     """Return nucleated cells as labels int32 (height, width), 0 outside.
 
@@ -83,4 +88,35 @@ def find_cells(
     nuclear = np.bincount(regions[parts.nuclei[here] > 0], minlength=len(area)) > 0
     kept = (area > np.where(nuclear, _LEAST_AREA, _BARE_AREA)) & (np.arange(len(area)) > 0)
     labels = widened(regions * np.take(kept, regions), here, raw.shape)
-    return part_regions(labels, find_star_cells(sight, "WBC"), _LEAST_VOTES)
+    stars = find_star_cells(sight, "WBC")
+    parted = part_regions(labels, stars, _LEAST_VOTES)
+    within = paint(stars, raw.shape, margins=(_BEYOND,)) > 0
+    return _without_veils(parted, within, parts.nuclei > 0, stain, diameter_px)
+
+
+def _without_veils(
+    labels: NDArray[np.int32],
+    within: NDArray[np.bool_],
+    nuclei: NDArray[np.bool_],
+    stain: Stain,
+    diameter_px: float,
+) -> NDArray[np.int32]:
+    """Return cells without what lies beyond their outlines and is no cytoplasm of theirs.
+
+    That is far paler, as smeared stain, a halo or the stalk of a platelet, or has the colour of
+    haemoglobin. ``within`` tells where the outlines lie that the network tells of.
+    """
+    beyond = (labels > 0) & ~within
+    if not beyond.any():
+        return labels
+    here = bounds(labels > 0)
+    numbers, density, inside = labels[here], stain.density[here][..., 1], within[here]
+    cytoplasm = (numbers * (inside & ~nuclei[here])).ravel()
+    n_labels = int(numbers.max()) + 1
+    total = np.bincount(cytoplasm, density.ravel(), minlength=n_labels)
+    least = _VEIL * total / np.maximum(np.bincount(cytoplasm, minlength=n_labels), 1)
+    pale = density < np.take(least, numbers)
+    red = stain.purple[here] < _HAEMOGLOBIN * density
+    firm = (numbers > 0) & (inside | ~(pale | red))
+    firm &= inside | opened(firm, _STUB * diameter_px)
+    return widened(numbers * firm, here, labels.shape)

@@ -101,7 +101,7 @@ class Smear(Segmenter):
         stars = find_star_cells(sight, "RBC")
         shown = with_nuclei_settled(shown_by(sight, stain.foreground.shape), parts, diameter)
         shown = without_red_cells(shown, stars, stain)
-        cells = find_cells(shown, sight, parts, diameter)
+        cells = find_cells(shown, sight, parts, stain, diameter)
         platelets = find_platelets(shown, sight, stain, diameter)
         taken = (cells > 0) | with_haze(platelets > 0, diameter)
         red_cells = split_red_cells(
