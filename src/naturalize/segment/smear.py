@@ -33,6 +33,8 @@ RED_CELL_MICRONS = 7.5
 _FALLBACK_DIAMETER = 0.21
 _LEAST_RED_CELL_SCORE = 0.28
 _USUAL_AREA = 1.6
+_LEAST_SEEN, _LEAST_OWN = 0.25, 0.4
+"""Of a red cell's usual area what must be seen of one, and of its own what no other covers."""
 _PURPLE_SHARE = 0.42
 
 
@@ -157,7 +159,8 @@ def _red_cell_masks(cells: RedCells, stain: Stain, diameter_px: float) -> list[M
     """Return one mask a red cell, of those that are likely right.
 
     The score is how well the votes agree, less where what is seen of the cell alone is no rounded
-    whole or very large. A cell over or under another is told whole, what they share included.
+    whole or very large. A cell over or under another is told whole, what they share included; one
+    of which others take most is none.
     """
     shape = cells.labels.shape
     usual = np.pi / 4 * diameter_px**2
@@ -167,15 +170,16 @@ def _red_cell_masks(cells: RedCells, stain: Stain, diameter_px: float) -> list[M
             continue
         said = {"touching": cells.touching[number], "overlap": cells.overlapping[number]}
         reasons = tuple(reason for reason, holds in said.items() if holds)
-        mask = _mask("RBC", cells.labels[window] == number, window, shape, reasons=reasons)
+        own = window, cells.labels[window] == number
+        mask = _mask("RBC", own[1], window, shape, reasons=reasons)
         score = mask.score**2 * float(cells.agreement[number])
         score *= min(1.0, _USUAL_AREA * usual / mask.area_px)
-        whole = 0.15 * usual < mask.area_px < 2.5 * usual
-        if whole and score > _LEAST_RED_CELL_SCORE and not _is_purple(mask, stain):
-            if number in cells.whole:
-                place, pixels = cells.whole[number]
-                mask = _mask("RBC", pixels, place, shape, reasons=reasons)
-            masks.append(replace(mask, score=score))
+        seen = _LEAST_SEEN * usual < mask.area_px < 2.5 * usual
+        if seen and score > _LEAST_RED_CELL_SCORE and not _is_purple(mask, stain):
+            place, pixels = cells.whole.get(number, own)
+            if mask.area_px > _LEAST_OWN * np.count_nonzero(pixels):
+                whole = _mask("RBC", pixels, place, shape, reasons=reasons)
+                masks.append(replace(whole, score=score))
     return masks
 
 
