@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -150,6 +151,29 @@ def test_of_overlapping_cells_the_surer_one_keeps_the_overlap() -> None:
     assert iou(cells.labels == 2, disc(over)) > 0.95
     assert iou(cells.labels == 1, disc(under) & ~disc(over)) > 0.9
     assert cells.overlapping[1:].all()
+
+
+def test_overlapping_cells_are_told_whole_and_others_are_not() -> None:
+    under, over, single = (150.0, 80.0, 40.0), (150.0, 135.0, 40.0), (60.0, 240.0, 40.0)
+    circles = under, over, single
+    cells = split_red_cells(drawn(circles), stars(circles), 80)
+    assert set(cells.whole) == {1, 2}
+    for number, circle in ((1, under), (2, over)):
+        place, pixels = cells.whole[number]
+        image = np.zeros((300, 300), dtype=np.bool_)
+        image[place] = pixels
+        assert iou(image, disc(circle)) > 0.95
+
+
+@pytest.mark.parametrize("blur_px", [1.0, 3.0])
+@pytest.mark.parametrize("strength", [0.1, 0.4])
+def test_a_cell_out_of_focus_ends_where_it_absorbs_half(blur_px: float, strength: float) -> None:
+    cell = disc((150, 150, 40))
+    sharp = (strength * cell).astype(np.float32)
+    density = np.asarray(cv2.GaussianBlur(sharp, (0, 0), blur_px), np.float32)
+    told = stars(((150.0, 150.0, 43.0),))
+    labels = split_red_cells(density > 0.15 * strength, told, 80, density=density).labels
+    assert iou(labels > 0, cell) > 0.97
 
 
 def test_other_objects_are_left_alone() -> None:

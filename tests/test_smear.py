@@ -93,6 +93,20 @@ def test_masks_are_disjoint_and_scored() -> None:
     assert all(0 <= mask.score <= 1 for mask in masks)
 
 
+def test_red_cells_seen_through_each_other_are_both_whole() -> None:
+    circles = (((110, 100), 30), ((110, 140), 30), ((220, 80), 30), ((220, 220), 30))
+    image = np.ones((300, 300, 3)) * SLIDE
+    for centre, radius in circles:
+        image[disc(centre, radius)] *= RED
+    smooth = np.asarray(cv2.GaussianBlur(image, (0, 0), 1.0)).round().astype(np.uint8)
+    red = of_kind(Smear().segment(smooth), "RBC")
+    assert len(red) == len(circles)
+    for centre, radius in circles:
+        best = max(red, key=lambda mask: iou(mask.to_image((300, 300)), disc(centre, radius)))
+        assert iou(best.to_image((300, 300)), disc(centre, radius)) > 0.9
+        assert ("overlap" in best.reasons) == (centre[0] == 110)
+
+
 def test_only_cells_cut_from_a_clump_are_touching() -> None:
     red = of_kind(Smear().segment(scene()), "RBC")
     touching = [mask for mask in red if "touching" in mask.reasons]

@@ -1,0 +1,62 @@
+"""A nucleated cell ends where its cytoplasm does, whatever the network took along with it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from naturalize.segment.cell_net import COARSE, N_RAYS, SEEN, Sight
+from naturalize.segment.nucleated_cells import find_cells
+from naturalize.segment.nucleus import PurpleParts
+from naturalize.segment.stain import Stain
+
+SIDE, RADIUS = 160, 32.0
+CYTOPLASM = (0.3, 0.25)
+"""Green density, and the density that haemoglobin does not explain."""
+
+
+def disc(row: float, column: float, radius: float) -> NDArray[np.bool_]:
+    rows, columns = np.indices((SIDE, SIDE))
+    return np.asarray((rows - row) ** 2 + (columns - column) ** 2 < radius**2)
+
+
+CELL, NUCLEUS, BESIDE = disc(80, 60, RADIUS), disc(80, 60, 14), disc(80, 106, 17)
+
+
+def sight() -> Sight:
+    """Return what a network says that sees one round cell."""
+    places = (SIDE // COARSE, SIDE // COARSE)
+    shares = np.zeros((len(SEEN), SIDE, SIDE), np.float32)
+    shares[SEEN.index("slide")] = ~CELL
+    shares[SEEN.index("WBC")] = CELL
+    centres = np.full((2, *places), 80, np.float32)
+    centres[1] = 60
+    return Sight(shares, centres, np.full((N_RAYS, *places), RADIUS, np.float32), (1.0, 1.0))
+
+
+def found(beside: tuple[float, float]) -> NDArray[np.bool_]:
+    """Return the cell found where ``beside`` it lies something that was taken for part of it."""
+    density = np.zeros((SIDE, SIDE, 3), np.float32)
+    purple = np.zeros((SIDE, SIDE), np.float32)
+    for where, (absorbed, azure) in ((BESIDE, beside), (CELL, CYTOPLASM), (NUCLEUS, (0.9, 0.8))):
+        density[where], purple[where] = absorbed, azure
+    stain = Stain(density, density[..., 1] > 0.02, purple, 0.3)
+    shown = np.where(CELL | BESIDE, np.uint8(SEEN.index("WBC")), np.uint8(0))
+    nuclei = NUCLEUS.astype(np.int32)
+    parts = PurpleParts(nuclei, np.zeros_like(CELL))
+    return find_cells(shown, sight(), parts, stain, 50.0) > 0
+
+
+@pytest.mark.parametrize(
+    "beside", [(0.08, 0.06), (0.3, 0.02)], ids=["a pale veil", "a red cell as dark"]
+)
+def test_what_is_no_cytoplasm_is_left_out(beside: tuple[float, float]) -> None:
+    cell = found(beside)
+    assert cell[CELL].mean() > 0.99
+    assert (cell & BESIDE & ~CELL).sum() < 0.15 * BESIDE.sum()
+
+
+def test_cytoplasm_beyond_the_outline_told_is_kept() -> None:
+    cell = found(CYTOPLASM)
+    assert cell[CELL | BESIDE].mean() > 0.98
