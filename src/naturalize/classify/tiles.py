@@ -21,7 +21,7 @@ _LEAST_FREE = 0.5
 
 
 def field_masks(rgb: Rgb, segmenter: Smear) -> list[Mask]:
-    """Return the masks of all cells, disjoint, nucleated cells first.
+    """Return the masks of all cells, nucleated cells first.
 
     A picture of more than ``segmenter.max_pixels`` is looked at reduced where its red cells stay
     wide enough, or where it shows none; else it is cut into tiles that overlap by more than a cell.
@@ -69,11 +69,14 @@ def _steps(side_px: int) -> int:
 
 
 def _tiled(rgb: Rgb, overlap_px: int, segmenter: Smear) -> Iterator[Mask]:
-    """Yield the masks of all tiles; a pixel that two of them claim belongs to the first."""
+    """Yield the masks of all tiles; a pixel that two tiles claim belongs to the first."""
     taken = np.zeros(rgb.shape[:2], dtype=np.bool_)
     for inner, tile in tiles(rgb.shape[0], rgb.shape[1], overlap_px):
+        before = taken[tile.slices].copy()
         for mask in _tile_masks(rgb, inner, tile, segmenter):
-            free = mask.pixels & ~taken[mask.box.slices]
+            top, left = mask.box.top - tile.top, mask.box.left - tile.left
+            theirs = before[top : top + mask.box.height, left : left + mask.box.width]
+            free = mask.pixels & ~theirs
             if np.count_nonzero(free) > _LEAST_FREE * mask.area_px:
                 taken[mask.box.slices] |= mask.pixels
                 nucleus = None if mask.nucleus is None else mask.nucleus & free

@@ -19,8 +19,10 @@ class Segmenter(ABC):
 
     @abstractmethod
     def segment(self, rgb: Rgb) -> list[Mask]:
-        """Return disjoint masks of the objects in ``rgb`` (uint8, height x width x 3).
+        """Return masks of the objects in ``rgb`` (uint8, height x width x 3).
 
+        They are disjoint, but for red cells with ``"overlap"`` among their reasons: light passes
+        both of two that lie over one another, and both may hold the pixels they share.
         An image without recognisable cells gives an empty list, never an error.
         """
 

@@ -70,7 +70,7 @@ class Smear(Segmenter):
         return None if self.network is None else Path(self.network)
 
     def segment(self, rgb: Rgb) -> list[Mask]:
-        """Return disjoint masks: nucleated cells first, then platelets, then red cells."""
+        """Return masks: nucleated cells first, then platelets, then red cells."""
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
             raise InputError("rgb", "uint8 (height, width, 3)", f"{rgb.dtype} {rgb.shape}")
         height, width = rgb.shape[:2]
@@ -223,7 +223,7 @@ def _largest_piece(pixels: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Box]:
 def _enlarged(mask: Mask, small: tuple[int, ...], large: tuple[int, ...]) -> Mask:
     """Return a mask found on a ``small`` copy as one of the ``large`` image.
 
-    Both edges of every small pixel are scaled and rounded alike, so masks stay disjoint.
+    Both edges of every small pixel are scaled and rounded alike, so disjoint masks stay so.
     """
     rows = _stretched(mask.box.top, mask.box.height, small[0], large[0])
     columns = _stretched(mask.box.left, mask.box.width, small[1], large[1])
