@@ -47,12 +47,12 @@ def misfit(
 
     ``reach`` and ``touched`` (72,) are its :func:`silhouette`, ``reaches`` and ``all_touched``
     (n, 72) theirs. Counted in directions: those where a neighbour's hidden edge comes to light, and
-    those where its own cut edge meets no neighbour; depth of overlap with neighbours and difference
-    in size count less.
+    those where its own cut edge meets no neighbour; depth of overlap with neighbours counts less,
+    and two pixels of difference in size count as one direction.
 
     >>> round_cell, alone = np.full(72, 40.0), np.zeros(72, bool)
     >>> misfit(round_cell, alone, np.array([round_cell, round_cell + 6]), np.array([alone, alone]))
-    array([0., 1.])
+    array([0., 3.])
     """
     further = reach - reaches
     met = all_touched & (reach >= reaches - 1)
@@ -63,4 +63,4 @@ def misfit(
     other_size = np.abs(further).mean(axis=1)
     deep = np.maximum(further - _SHALLOW_PX, 0)
     deep *= all_touched
-    return np.asarray(shown + loose + deep.sum(axis=1) / 8 + other_size / 6)
+    return np.asarray(shown + loose + deep.sum(axis=1) / 8 + other_size / 2)
