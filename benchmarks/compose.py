@@ -33,6 +33,7 @@ from naturalize.cutouts.bank import CutoutBank
 from naturalize.cutouts.make_bank import make_bank
 from naturalize.datasets.phantom import write_phantom
 from naturalize.split.make_split import make_split
+from segment_speed import processor
 
 PARTS = ("steps", "workers", "memory")
 
@@ -94,11 +95,8 @@ def about_bank(bank: Artefact) -> dict[str, Any]:
 
 def about_machine() -> dict[str, Any]:
     """Return what was measured on, and how many processes wanted it (mean of a minute)."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return {
-        "cpu": models[0] if models else platform.processor(),
+        "cpu": processor(),
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from naturalize import images, seeds
+from naturalize.errors import InputError
 from naturalize.segment import Segmenter
 from segment_truth import pbc_sample
 
@@ -50,13 +52,24 @@ def measure_speed(
         "width_px": SHAPE[1],
         "images_per_s": max(per_s),
         "images_per_s_rounds": per_s,
+        "processor": processor(),
         "read_and_decode_ms": round(1000 * min(one["decoding"] for one in rounds) / len(paths), 2),
     }
     if beside is not None:
+        per_s = [round(len(paths) / one["beside"], 1) for one in rounds]
+        result["images_per_s_beside"] = max(per_s)
         ratios = [one["own"] / one["beside"] for one in rounds]
         result["time_to_that_beside"] = round(float(np.median(ratios)), 3)
         result["time_to_that_beside_rounds"] = [round(ratio, 3) for ratio in ratios]
     return result
+
+
+def processor() -> str:
+    """Return the name of the processor that was measured on."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
 
 
 def seconds(work: Work, paths: Sequence[Path]) -> float:
@@ -69,6 +82,8 @@ def seconds(work: Work, paths: Sequence[Path]) -> float:
 
 def smear_of(src: Path) -> Work:
     """Return reading and segmenting as another checkout's ``src`` does it, in this process."""
+    if not (src / "naturalize").is_dir():
+        raise InputError("beside", "the src folder of another checkout", src)
     own = taken_modules()
     sys.path.insert(0, str(src))
     try:
