@@ -26,6 +26,8 @@ _LEAST_VOTES = 50
 _NUCLEAR = 0.25
 _LARGEST_PLATELET = 1.0
 _BEYOND, _VEIL, _STUB = 1.1, 0.4, 0.12
+"""How far beyond its outline, in radii, a cell is looked at again; the share of its cytoplasm's
+density that a veil stays below; how wide what is left there must be, in diameters of a red cell."""
 
 
 def with_nuclei_settled(
@@ -104,19 +106,22 @@ def _without_veils(
     """Return cells without what lies beyond their outlines and is no cytoplasm of theirs.
 
     That is far paler, as smeared stain, a halo or the stalk of a platelet, or has the colour of
-    haemoglobin. ``within`` tells where the outlines lie that the network tells of.
+    haemoglobin. ``within`` tells where the outlines lie that the network tells of; a cell without
+    one stays as it is.
     """
     beyond = (labels > 0) & ~within
     if not beyond.any():
         return labels
     here = bounds(labels > 0)
-    numbers, density, inside = labels[here], stain.density[here][..., 1], within[here]
+    numbers, density, inside = labels[here], stain.density[here][..., 1], within[here].copy()
     cytoplasm = (numbers * (inside & ~nuclei[here])).ravel()
     n_labels = int(numbers.max()) + 1
+    count = np.bincount(cytoplasm, minlength=n_labels)
     total = np.bincount(cytoplasm, density.ravel(), minlength=n_labels)
-    least = _VEIL * total / np.maximum(np.bincount(cytoplasm, minlength=n_labels), 1)
+    least = _VEIL * total / np.maximum(count, 1)
     pale = density < np.take(least, numbers)
     red = stain.purple[here] < _HAEMOGLOBIN * density
+    inside |= np.take(count == 0, numbers)
     firm = (numbers > 0) & (inside | ~(pale | red))
     firm &= inside | opened(firm, _STUB * diameter_px)
     return widened(numbers * firm, here, labels.shape)

@@ -25,6 +25,7 @@ _OVERLAP = 0.08
 _CORE = 0.88
 _LOOSE = (1.25,)
 _RIM, _RING = 0.06, 0.18
+"""How deep blur may reach into a cell, and how deep it is told how much the cell absorbs."""
 _HALF = 0.5
 _EVERY = 2
 
@@ -123,9 +124,7 @@ def _whole_cells(
         if box is not None and overlapping[number]:
             window = _around(box, place)
             within = np.zeros_like(labels[window], dtype=np.bool_)
-            top, left = (
-                part.start - whole.start for part, whole in zip(place, window, strict=True)
-            )
+            top, left = (a.start - b.start for a, b in zip(place, window, strict=True))
             within[top : top + inside.shape[0], left : left + inside.shape[1]] = inside > 0
             whole = (labels[window] == number) | (within & solid[window])
             found[number] = window, opened(whole, _SPUR * diameter_px)
