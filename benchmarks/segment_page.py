@@ -253,8 +253,7 @@ def _speed(figures: Figures) -> str:
     beside = (
         " Timed in turn with the code before it, on the same images, it takes "
         "{time_to_that_beside} of the time (median of rounds {time_to_that_beside_rounds}; "
-        "{images_per_s_beside} images a second): the ratio holds where other work slows both, and "
-        "on other processors."
+        "{images_per_s_beside} images a second): the ratio holds where other work slows both."
     )
     words = (
         "## Speed\n\n{images_per_s} images a second of one core ({processor}; {images} PBC images "
