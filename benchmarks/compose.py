@@ -33,7 +33,7 @@ from naturalize.cutouts.bank import CutoutBank
 from naturalize.cutouts.make_bank import make_bank
 from naturalize.datasets.phantom import write_phantom
 from naturalize.split.make_split import make_split
-from segment_speed import processor
+from processor import processor
 
 PARTS = ("steps", "workers", "memory")
 

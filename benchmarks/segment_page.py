@@ -260,7 +260,8 @@ def _speed(figures: Figures) -> str:
         "of {height_px} x {width_px}, from the file's bytes to masks; processor time, best of "
         "rounds {images_per_s_rounds}; reading and decoding take {read_and_decode_ms} ms of it)."
     )
-    return (words + beside * ("time_to_that_beside" in figures)).format(**figures)
+    text = words + beside if "time_to_that_beside" in figures else words
+    return text.format(**figures)
 
 
 def _check(figures: Figures) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ import numpy as np
 from naturalize import images, seeds
 from naturalize.errors import InputError
 from naturalize.segment import Segmenter
+from processor import processor
 from segment_truth import pbc_sample
 
 SHAPE = (363, 360, 3)
@@ -62,14 +62,6 @@ def measure_speed(
         result["time_to_that_beside"] = round(float(np.median(ratios)), 3)
         result["time_to_that_beside_rounds"] = [round(ratio, 3) for ratio in ratios]
     return result
-
-
-def processor() -> str:
-    """Return the name of the processor that was measured on."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def seconds(work: Work, paths: Sequence[Path]) -> float:

@@ -7,7 +7,13 @@ import pytest
 from numpy.typing import NDArray
 
 from naturalize.segment.cell_net import COARSE, N_RAYS, SEEN, Sight
-from naturalize.segment.star_cells import covered_shares, find_star_cells, paint, part_regions
+from naturalize.segment.star_cells import (
+    covered_shares,
+    find_star_cells,
+    insides,
+    paint,
+    part_regions,
+)
 
 Oval = tuple[float, float, float, float]
 SIDE = 160
@@ -84,8 +90,8 @@ def test_votes_that_agree_are_surer() -> None:
 
 def test_what_others_cover_is_told() -> None:
     apart, piled = (find_star_cells(perfect_sight(o), "RBC") for o in (APART, PILED))
-    assert covered_shares(apart, (SIDE, SIDE)).max() < 0.02
-    assert covered_shares(piled, (SIDE, SIDE)).min() > 0.1
+    assert covered_shares(insides(apart, (SIDE, SIDE)), (SIDE, SIDE)).max() < 0.02
+    assert covered_shares(insides(piled, (SIDE, SIDE)), (SIDE, SIDE)).min() > 0.1
 
 
 def test_a_region_of_two_cells_is_parted_and_one_of_one_is_not() -> None:

@@ -18,6 +18,16 @@ class Box:
     height: int
     width: int
 
+    @classmethod
+    def of(cls, slices: tuple[slice, ...]) -> Box:
+        """Return the box of row and column slices.
+
+        >>> Box.of((slice(1, 3), slice(2, 6)))
+        Box(top=1, left=2, height=2, width=4)
+        """
+        rows, columns = slices
+        return cls(rows.start, columns.start, rows.stop - rows.start, columns.stop - columns.start)
+
     @property
     def bottom(self) -> int:
         """First row below the box."""

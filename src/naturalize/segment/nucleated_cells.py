@@ -93,10 +93,10 @@ def find_cells(
     stars = find_star_cells(sight, "WBC")
     parted = part_regions(labels, stars, _LEAST_VOTES)
     within = paint(stars, raw.shape, margins=(_BEYOND,)) > 0
-    return _without_veils(parted, within, parts.nuclei > 0, stain, diameter_px)
+    return _without_attachments(parted, within, parts.nuclei > 0, stain, diameter_px)
 
 
-def _without_veils(
+def _without_attachments(
     labels: NDArray[np.int32],
     within: NDArray[np.bool_],
     nuclei: NDArray[np.bool_],

@@ -8,17 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from naturalize.geometry import Box
 from naturalize.segment.pallor import fill_pallor
 from naturalize.segment.regions import find_boxes, inner_distance, number_regions, opened, tightened
 from naturalize.segment.star_cells import (
+    Inside,
     StarCells,
-    Window,
     covered_shares,
     home_regions,
     insides,
     paint,
 )
 
+Window = tuple[slice, slice]
 _THREAD = 0.12
 _SPUR = 0.22
 _OVERLAP = 0.08
@@ -76,14 +78,15 @@ def split_red_cells(
         labels[_faint_rims(labels, density, other, diameter_px)] = 0
     solid = labels > 0
     boxes = _trim_spurs(labels, diameter_px)
-    overlapping = np.append(False, covered_shares(cells, filled.shape) > _OVERLAP)
+    outlined = insides(cells, filled.shape)
+    overlapping = np.append(False, covered_shares(outlined, filled.shape) > _OVERLAP)
     return RedCells(
         labels,
         boxes,
         np.append(False, ~alone[home]),
         overlapping,
         np.append(0.0, cells.agreement),
-        _whole_cells(labels, boxes, solid, overlapping, cells, diameter_px),
+        _seen_through(labels, boxes, solid, outlined, overlapping, diameter_px),
     )
 
 
@@ -109,34 +112,25 @@ def _faint_rims(
     return rim
 
 
-def _whole_cells(
+def _seen_through(
     labels: NDArray[np.int32],
     boxes: list[Window | None],
     solid: NDArray[np.bool_],
+    outlined: list[Inside],
     overlapping: NDArray[np.bool_],
-    cells: StarCells,
     diameter_px: float,
 ) -> dict[int, tuple[Window, NDArray[np.bool_]]]:
     """Return each overlapping cell with what it shares: what is ``solid`` within its outline."""
     found = {}
-    outlined = zip(insides(cells, labels.shape), boxes, strict=False)
-    for number, ((place, inside), box) in enumerate(outlined, start=1):
-        if box is not None and overlapping[number]:
-            window = _around(box, place)
-            within = np.zeros_like(labels[window], dtype=np.bool_)
-            top, left = (a.start - b.start for a, b in zip(place, window, strict=True))
-            within[top : top + inside.shape[0], left : left + inside.shape[1]] = inside > 0
-            whole = (labels[window] == number) | (within & solid[window])
-            found[number] = window, opened(whole, _SPUR * diameter_px)
+    canvas = np.zeros(labels.shape, dtype=np.bool_)
+    for number, ((place, inside), own) in enumerate(zip(outlined, boxes, strict=False), start=1):
+        if own is not None and overlapping[number]:
+            window = Box.of(own).joined(place).slices
+            canvas[place.slices] = (inside > 0) & solid[place.slices]
+            canvas[own] |= labels[own] == number
+            found[number] = window, opened(canvas[window], _SPUR * diameter_px)
+            canvas[window] = False
     return found
-
-
-def _around(one: Window, other: Window) -> Window:
-    """Return the rows and columns that hold both windows."""
-    rows, columns = (
-        slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True)
-    )
-    return rows, columns
 
 
 def _layered(cells: StarCells, filled: NDArray[np.bool_]) -> NDArray[np.int32]:

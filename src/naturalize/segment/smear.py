@@ -136,10 +136,10 @@ def _cell_masks(cells: NDArray[np.int32], parts: PurpleParts, diameter_px: float
     masks = []
     for number, window in enumerate(find_boxes(cells), start=1):
         if window is not None:
-            inside = parts.nuclei[window][cells[window] == number]
+            pixels = cells[window] == number
+            inside = parts.nuclei[window][pixels]
             two = np.count_nonzero(np.bincount(inside)[1:] > large) > 1
             reasons = ("two nuclei",) if two else ()
-            pixels = cells[window] == number
             masks.append(
                 _mask("WBC", pixels, window, cells.shape, nuclei=parts.nuclei, reasons=reasons)
             )

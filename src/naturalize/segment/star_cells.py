@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -11,11 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from naturalize.geometry import Box
 from naturalize.quantiles import median
 from naturalize.segment.cell_net import COARSE, N_RAYS, SEEN, Sight
 from naturalize.segment.regions import count_pixels
 
-Window = tuple[slice, slice]
+Inside = tuple[Box, NDArray[np.uint8]]
 _MARGIN = 24
 _SPREAD = 1.2
 _PEAK_SIDE = 9
@@ -134,30 +134,29 @@ def part_regions(
     return np.where(parted, n_regions + nearest, regions).astype(np.int32)
 
 
-def covered_shares(cells: StarCells, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return the share of each cell, on an image of ``shape``, that is another cell's as well."""
-    count = np.zeros(shape[:2], dtype=np.uint8)
-    outlined = list(insides(cells, shape))
-    for window, inside in outlined:
-        count[window] += inside
-    shares = [(count[w][i > 0] > 1).mean() if i.any() else 0.0 for w, i in outlined]
-    return np.array(shares, dtype=np.float64)
-
-
-def insides(cells: StarCells, shape: tuple[int, ...]) -> Iterator[tuple[Window, NDArray[np.uint8]]]:
-    """Yield the rows and columns each outline spans on an image of ``shape``, and 1 within it.
-
-    One off the image spans nothing.
-    """
+def insides(cells: StarCells, shape: tuple[int, ...]) -> list[Inside]:
+    """Return the box each outline spans on an image of ``shape``, empty off it, and 1 within it."""
     outlines = np.rint(cells.outlines()[..., ::-1]).astype(np.int32)
-    first, last = outlines.min(axis=1).clip(0), outlines.max(axis=1) + 1
-    last = np.minimum(np.maximum(first, last), (shape[1], shape[0]))
-    ends = np.concatenate([np.minimum(first, last), last], axis=1).tolist()
-    for outline, (left, top, right, bottom) in zip(outlines, ends, strict=True):
-        inside = np.zeros((bottom - top, right - left), dtype=np.uint8)
+    first, last = outlines.min(axis=1), outlines.max(axis=1) + 1
+    found = []
+    for outline, (left, top), (right, bottom) in zip(
+        outlines, first.tolist(), last.tolist(), strict=True
+    ):
+        box = Box(top, left, bottom - top, right - left).clipped(*shape[:2])
+        inside = np.zeros((box.height, box.width), dtype=np.uint8)
         if inside.size:
-            cv2.fillPoly(inside, [outline - (left, top)], 1)
-        yield (slice(top, bottom), slice(left, right)), inside
+            cv2.fillPoly(inside, [outline - (box.left, box.top)], 1)
+        found.append((box, inside))
+    return found
+
+
+def covered_shares(outlined: list[Inside], shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return the share of each of the :func:`insides` that lies in another one as well."""
+    count = np.zeros(shape[:2], dtype=np.uint8)
+    for box, inside in outlined:
+        count[box.slices] += inside
+    shares = [(count[box.slices][i > 0] > 1).mean() if i.any() else 0.0 for box, i in outlined]
+    return np.array(shares, dtype=np.float64)
 
 
 def _shown(sight: Sight, kind: str) -> NDArray[np.bool_]:
