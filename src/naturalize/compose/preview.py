@@ -63,7 +63,9 @@ def _sheet(recipe: Recipe, made: Sequence[Composite]) -> ContactSheet:
     tiles = []
     for composite in made:
         scene = composite.scene
-        words = f"{scene.label} · {recipe.name} · {len(scene.placements)} objects"
+        n_objects = len(scene.placements)
+        many = "object" if n_objects == 1 else "objects"
+        words = f"{scene.label} · {recipe.name} · {n_objects} {many}"
         missed = sum(scene.unplaced.values())
         caption = f"{words}, {missed} without room" if missed else words
         tiles.append(Tile(composite.jpeg, caption))
