@@ -22,6 +22,7 @@ from naturalize.teach.lesson import Lesson
 from naturalize.teach.network import CellNetwork, loss_of
 from naturalize.teach.vary import draw_example
 from naturalize.train.checkpoint import TrainingState, load_checkpoint, save_checkpoint
+from naturalize.train.precision import resolve_precision
 from naturalize.train.schedule import one_cycle
 
 BATCH = 16
@@ -45,7 +46,8 @@ def learn(
 ) -> tuple[CellNetwork, NDArray[np.float32]]:
     """Return a network taught for ``steps`` batches of 16, and the loss of each step.
 
-    Goes on from ``checkpoint`` where that file exists. bf16, on a GPU where there is one.
+    Goes on from ``checkpoint`` where that file exists. On a GPU where there is one; bf16
+    where the device is made for it.
     :class:`NaturalizeError` where the loss is no longer a number.
     """
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -71,7 +73,8 @@ def learn(
 
 def _step(network: CellNetwork, optimiser: AdamW, batch: Batch, place: torch.device) -> Tensor:
     seen, *truth = (part.to(place, non_blocking=True) for part in batch)
-    with torch.autocast(place.type, dtype=torch.bfloat16):
+    halved = resolve_precision("auto", on_cpu=place.type == "cpu") == "bf16"
+    with torch.autocast(place.type, dtype=torch.bfloat16, enabled=halved):
         answer = network.train()(seen.contiguous(memory_format=torch.channels_last))
     loss = loss_of(answer.float(), *truth)
     optimiser.zero_grad()
