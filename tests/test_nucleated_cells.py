@@ -22,6 +22,8 @@ def disc(row: float, column: float, radius: float) -> NDArray[np.bool_]:
 
 
 CELL, NUCLEUS, BESIDE = disc(80, 60, RADIUS), disc(80, 60, 14), disc(80, 106, 17)
+VACUOLE, HALO = disc(62, 60, 6), CELL & ~disc(80, 60, 27)
+NOTHING = np.zeros_like(CELL)
 
 
 def sight(voting: NDArray[np.bool_]) -> Sight:
@@ -35,12 +37,20 @@ def sight(voting: NDArray[np.bool_]) -> Sight:
     return Sight(shares, centres, np.full((N_RAYS, *places), RADIUS, np.float32), (1.0, 1.0))
 
 
-def found(beside: tuple[float, float], voting: NDArray[np.bool_] = CELL) -> NDArray[np.bool_]:
-    """Return the cell found where ``beside`` it lies something that was taken for part of it."""
+def found(
+    beside: tuple[float, float],
+    voting: NDArray[np.bool_] = CELL,
+    faint: NDArray[np.bool_] = NOTHING,
+) -> NDArray[np.bool_]:
+    """Return the cell found where ``beside`` it lies something that was taken for part of it.
+
+    What is ``faint`` of the cell absorbs as little as a halo does.
+    """
     density = np.zeros((SIDE, SIDE, 3), np.float32)
     purple = np.zeros((SIDE, SIDE), np.float32)
     for where, (absorbed, azure) in ((BESIDE, beside), (CELL, CYTOPLASM), (NUCLEUS, (0.9, 0.8))):
         density[where], purple[where] = absorbed, azure
+    density[faint], purple[faint] = 0.02, 0.01
     stain = Stain(density, density[..., 1] > 0.02, purple, 0.3)
     shown = np.where(CELL | BESIDE, np.uint8(SEEN.index("WBC")), np.uint8(0))
     nuclei = NUCLEUS.astype(np.int32)
@@ -62,6 +72,16 @@ def test_cytoplasm_beyond_the_outline_told_is_kept() -> None:
     assert cell[CELL | BESIDE].mean() > 0.98
 
 
+def test_a_halo_is_left_out() -> None:
+    cell = found(CYTOPLASM, faint=HALO)
+    assert cell[CELL & ~HALO].mean() > 0.98
+    assert cell[HALO & ~BESIDE].mean() < 0.05
+
+
+def test_a_vacuole_is_kept() -> None:
+    assert found(CYTOPLASM, faint=VACUOLE)[CELL].mean() > 0.98
+
+
 def test_a_cell_of_which_no_outline_is_told_stays_whole() -> None:
-    cell = found((0.3, 0.02), voting=np.zeros_like(CELL))
+    cell = found((0.3, 0.02), voting=NOTHING)
     assert cell[CELL | BESIDE].mean() > 0.98

@@ -25,9 +25,10 @@ _BARE_AREA = 0.7
 _LEAST_VOTES = 50
 _NUCLEAR = 0.25
 _LARGEST_PLATELET = 1.0
-_BEYOND, _VEIL, _STUB = 1.1, 0.4, 0.12
+_BEYOND, _VEIL, _HALO, _STUB = 1.1, 0.4, 0.17, 0.12
 """How far beyond its outline, in radii, a cell is looked at again; the share of its cytoplasm's
-density that a veil stays below; how wide what is left there must be, in diameters of a red cell."""
+density that a veil there stays below, and what a halo does anywhere; how wide what is left must be,
+in diameters of a red cell."""
 
 
 def with_nuclei_settled(
@@ -93,35 +94,33 @@ def find_cells(
     stars = find_star_cells(sight, "WBC")
     parted = part_regions(labels, stars, _LEAST_VOTES)
     within = paint(stars, raw.shape, margins=(_BEYOND,)) > 0
-    return _without_attachments(parted, within, parts.nuclei > 0, stain, diameter_px)
+    return _trimmed(parted, within, parts.nuclei > 0, stain, diameter_px)
 
 
-def _without_attachments(
+def _trimmed(
     labels: NDArray[np.int32],
     within: NDArray[np.bool_],
     nuclei: NDArray[np.bool_],
     stain: Stain,
     diameter_px: float,
 ) -> NDArray[np.int32]:
-    """Return cells without what lies beyond their outlines and is no cytoplasm of theirs.
+    """Return cells without what is no cytoplasm of theirs.
 
-    That is far paler, as smeared stain, a halo or the stalk of a platelet, or has the colour of
-    haemoglobin. ``within`` tells where the outlines lie that the network tells of; a cell without
-    one stays as it is.
+    At their edge that is a halo, hardly darker than the slide. Beyond the outlines that the network
+    tells of, which lie ``within``, it is what is far paler, as smeared stain or the stalk of a
+    platelet, or has the colour of haemoglobin. A cell without such an outline stays as it is.
     """
-    beyond = (labels > 0) & ~within
-    if not beyond.any():
-        return labels
     here = bounds(labels > 0)
     numbers, density, inside = labels[here], stain.density[here][..., 1], within[here].copy()
     cytoplasm = (numbers * (inside & ~nuclei[here])).ravel()
-    n_labels = int(numbers.max()) + 1
+    n_labels = int(numbers.max(initial=0)) + 1
     count = np.bincount(cytoplasm, minlength=n_labels)
     total = np.bincount(cytoplasm, density.ravel(), minlength=n_labels)
-    least = _VEIL * total / np.maximum(count, 1)
-    pale = density < np.take(least, numbers)
+    usual = np.take(total / np.maximum(count, 1), numbers)
     red = stain.purple[here] < _HAEMOGLOBIN * density
     inside |= np.take(count == 0, numbers)
-    firm = (numbers > 0) & (inside | ~(pale | red))
-    firm &= inside | opened(firm, _STUB * diameter_px)
+    cells, width = numbers > 0, _STUB * diameter_px
+    firm = cells & (inside | ~((density < _VEIL * usual) | red))
+    firm &= inside | opened(firm, width)
+    firm &= opened(fill_holes(cells & (density >= _HALO * usual)), width)
     return widened(numbers * firm, here, labels.shape)
