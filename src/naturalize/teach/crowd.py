@@ -17,7 +17,6 @@ from naturalize.compose.scene import Density, Placement, Scene, Variation
 from naturalize.cutouts.bank import CutoutBank, CutoutRow
 from naturalize.cutouts.cutout import FULL
 from naturalize.geometry import Box
-from naturalize.teach.pile import piled
 
 _LOOK = {"density": 0.2, "density_per_channel": 0.1, "density_per_cell": 0.15}
 _ANYHOW: dict[str, Any] = {"layout": "random", "turns": True, "jpeg_grid": False}
@@ -29,11 +28,6 @@ _CROWDS: tuple[dict[str, Any], ...] = (
     {"red_cells": (5, 40), "overlap": 0.2, "stain": "any"} | _ANYHOW,
 )
 """Red cells as one real image shows them, or many, or few, anywhere."""
-_PILED = 0.4
-_LAID_OVER = 0.35
-"""How often the upper of two cells hides the lower; else the darker of the two is seen."""
-_ORDER = ("RBC", "PLT", "WBC")
-"""What lies on what, from below."""
 _SHIFTED = 0.5
 _SUBJECTS = (0, 0, 1, 1, 2)
 _SUBJECTS_MEET = 0.03
@@ -62,8 +56,7 @@ def draw_crowd(bank: CutoutBank, *, rng: np.random.Generator) -> Scene:
     """Draw a scene of any class and crowd it.
 
     Half the time all is moved, so that the border cuts any cell; up to two more nucleated cells are
-    put anywhere; red cells are piled, pressed to nucleated ones and bent; platelets lie anywhere,
-    on red cells too. Nucleated cells lie on platelets, and those on red cells.
+    put anywhere; red cells are pressed to them and bent; platelets lie anywhere, on red cells too.
     """
     change = _CROWDS[int(rng.integers(len(_CROWDS)))]
     known = load_recipe("recomposed").model_dump() | {"name": "crowd", "appearance": _LOOK}
@@ -76,20 +69,13 @@ def draw_crowd(bank: CutoutBank, *, rng: np.random.Generator) -> Scene:
     )
     _take(crowd, first)
     subjects = [first, *_further_subjects(crowd)]
-    if rng.random() < _PILED:
-        rest = list(piled(rest, bank, rng=rng))
-    objects = [*subjects, *_pressed(crowd, rest, subjects), *_platelets(crowd)]
-    objects.sort(key=lambda one: _ORDER.index(bank.by_id[one.cutout].kind))
-    return scene.model_copy(update={"placements": tuple(objects)})
+    bystanders = [*_pressed(crowd, rest, subjects), *_platelets(crowd)]
+    return scene.model_copy(update={"placements": (*subjects, *bystanders)})
 
 
-def draw_rendering(*, rng: np.random.Generator) -> Recipe:
-    """Draw the recipe that decides how a crowd is rendered: what is seen where two cells overlap.
-
-    On some slides both outlines show, on others the upper cell's alone.
-    """
-    blend = "feather" if rng.random() < _LAID_OVER else "transmittance"
-    return load_recipe("recomposed").model_copy(update={"blend": blend})
+def crowd_recipe() -> Recipe:
+    """Return the recipe that decides how a crowd is rendered."""
+    return load_recipe("recomposed")
 
 
 def placed_mask(bank: CutoutBank, placement: Placement) -> tuple[NDArray[np.bool_], Box]:

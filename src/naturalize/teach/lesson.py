@@ -21,7 +21,7 @@ from naturalize.segment.nucleus import nuclear_pixels
 from naturalize.segment.red_cell_size import LEAST_DIAMETER_PX
 from naturalize.segment.smear import Smear
 from naturalize.segment.stain import measure_stain
-from naturalize.teach.crowd import draw_crowd, draw_rendering, placed_mask
+from naturalize.teach.crowd import crowd_recipe, draw_crowd, placed_mask
 
 A = TypeVar("A", bound=np.generic)
 SEVERAL = -1
@@ -51,7 +51,7 @@ class Lesson:
 def make_lesson(bank: CutoutBank, *, rng: np.random.Generator) -> Lesson | None:
     """Draw, render and describe a crowd; None where its red cells' size cannot be told."""
     scene = draw_crowd(bank, rng=rng)
-    image = render(scene, bank, draw_rendering(rng=rng)).image
+    image = render(scene, bank, crowd_recipe()).image
     stain = measure_stain(image)
     if stain is None:
         return None
