@@ -47,7 +47,10 @@ LIMITS = """## What this does not show
   as bad and to look at each mask once; no haematologist has looked. The same reader may share its
   mistakes, so the agreement says less than that of two persons. Where red cells lie over one
   another they called an outline right that follows the cell's own edge, with or without what the
-  cells share."""
+  cells share.
+- Readers, and draws of masks, differ more than these intervals say, most of all on BCCD's piles
+  ([how much](network.md#halos-and-how-much-a-judgement-varies)): two states of the code are to be
+  compared on the same cells by the same readers, not by two such pages."""
 
 
 def page(folder: Path) -> str:
