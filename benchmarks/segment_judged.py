@@ -46,7 +46,7 @@ def judged(rows: Sequence[Row], first: Judgement, second: Judgement | None) -> d
     result: dict[str, object] = {}
     if second is not None:
         rules = {
-            "both": {n: first.good[n] and second.good[n] for n in first.good},
+            "both": good_by_both(first, second),
             "first": first.good,
             "second": second.good,
         }
@@ -62,6 +62,11 @@ def judged(rows: Sequence[Row], first: Judgement, second: Judgement | None) -> d
         for name, j in judges.items()
     }
     return result
+
+
+def good_by_both(first: Judgement, second: Judgement) -> dict[int, bool]:
+    """Return for each number whether both judges call the mask good."""
+    return {number: good and second.good[number] for number, good in first.good.items()}
 
 
 def grouped(rows: Sequence[Row]) -> dict[str, list[Row]]:

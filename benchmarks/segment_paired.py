@@ -18,7 +18,7 @@ from naturalize.errors import InputError
 from naturalize.evaluate.compare import mcnemar
 from segment_agreement import share_interval
 from segment_draw import read_rows
-from segment_judged import read_judgement
+from segment_judged import good_by_both, read_judgement
 
 TABLE = "drawn-central.csv"
 
@@ -30,7 +30,8 @@ def good_cells(folder: Path) -> dict[str, bool]:
     first, second = (
         read_judgement(folder / f"judged-central-{reader}.csv", numbers) for reader in (1, 2)
     )
-    return {row.file: first.good[row.number] and second.good[row.number] for row in rows}
+    good = good_by_both(first, second)
+    return {row.file: good[row.number] for row in rows}
 
 
 def paired(before: dict[str, bool], after: dict[str, bool]) -> dict[str, object]:

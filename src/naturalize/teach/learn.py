@@ -46,11 +46,12 @@ def learn(
 ) -> tuple[CellNetwork, NDArray[np.float32]]:
     """Return a network taught for ``steps`` batches of 16, and the loss of each step.
 
-    Goes on from ``checkpoint`` where that file exists. On a GPU where there is one; bf16
+    Goes on from ``checkpoint`` where that file exists. Runs on a GPU where there is one, in bf16
     where the device is made for it.
     :class:`NaturalizeError` where the loss is no longer a number.
     """
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    halved = resolve_precision("auto", on_cpu=place.type == "cpu") == "bf16"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(child_seed(seed, "teach", "network"))
         network = CellNetwork().to(place).to(memory_format=torch.channels_last)
@@ -63,7 +64,7 @@ def learn(
     for step in track(todo, len(todo), f"teach ({BATCH} examples a step)"):
         for group in optimiser.param_groups:
             group["lr"] = one_cycle(step, steps, peak=RATE)
-        state.losses[step] = _step(network, optimiser, next(batches), place)
+        state.losses[step] = _step(network, optimiser, next(batches), place, halved)
         if (step + 1) % _SAVE_EVERY == 0 or step + 1 == steps:
             _check_finite(float(state.losses[step]))
             state.step, state.seconds = step + 1, monotonic() - begun
@@ -71,9 +72,11 @@ def learn(
     return network, state.losses.numpy()
 
 
-def _step(network: CellNetwork, optimiser: AdamW, batch: Batch, place: torch.device) -> Tensor:
+def _step(
+    network: CellNetwork, optimiser: AdamW, batch: Batch, place: torch.device, halved: bool
+) -> Tensor:
+    """Learn one batch, with 16 bits in place of 32 where ``halved``, and return the loss."""
     seen, *truth = (part.to(place, non_blocking=True) for part in batch)
-    halved = resolve_precision("auto", on_cpu=place.type == "cpu") == "bf16"
     with torch.autocast(place.type, dtype=torch.bfloat16, enabled=halved):
         answer = network.train()(seen.contiguous(memory_format=torch.channels_last))
     loss = loss_of(answer.float(), *truth)
