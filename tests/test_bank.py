@@ -22,7 +22,7 @@ from naturalize.cli.app import app
 from naturalize.compose.deal import able_counts
 from naturalize.compose.recipe import load_recipe
 from naturalize.cutouts.bank import CutoutBank
-from naturalize.cutouts.make_bank import make_bank
+from naturalize.cutouts.make_bank import FORM, make_bank
 from naturalize.cutouts.mask_folder import MaskFolder
 from naturalize.datasets.manifest import read_sample, read_table
 from naturalize.datasets.phantom import load_masks
@@ -204,7 +204,7 @@ def test_the_segmenter_and_its_parameters_are_part_of_the_request(
     bank: Artefact, split: Artefact
 ) -> None:
     said = bank.manifest["parameters"]
-    assert said == {"form": 2, "segmenter": "smear", **Smear().parameters()}
+    assert said == {"form": FORM, "segmenter": "smear", **Smear().parameters()}
     assert make_bank(split, bank.path, segmenter=Smear(), if_exists="resume").id == bank.id
     with pytest.raises(InputError, match="the same inputs, parameters and seed"):
         make_bank(split, bank.path, segmenter=Smear(microns_per_px=0.1), if_exists="resume")

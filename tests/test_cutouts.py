@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from naturalize.artefact import Artefact, Draft, open_artefact
 from naturalize.cutouts.bank import CutoutBank
@@ -110,6 +111,23 @@ def test_rim_holds_the_cells_own_soft_edge_all_around() -> None:
     touched = rim_weight(own, soft_edge | neighbour, rim_px=6)
     assert (touched[:, :40] == free[:, :40]).all()
     assert (touched[neighbour & ~soft_edge] == 0).all()
+
+
+def test_a_rim_reaches_into_a_veil_and_keeps_clear_of_what_no_mask_tells_of() -> None:
+    cell, red = disc("WBC", 60, 60, 20), disc("RBC", 100, 20, 12)
+    plain = scene(cell, red)
+    beside = disc("OBJ", 60, 92, 16).to_image(plain.shape) & (plain[..., 0] == 240)
+
+    def rim_of(light: float) -> tuple[NDArray[np.uint8], Box]:
+        rgb = plain.copy()
+        rgb[beside] = (rgb[beside] * light).astype(np.uint8)
+        pieces = cut_image("a.jpg", "EO", rgb, [cell, red])
+        return next((c.weight, c.box) for c in pieces.cutouts if c.kind == "WBC")
+
+    (free, box), (veiled, _), (pressed, _) = (rim_of(light) for light in (1.0, 0.9, 0.5))
+    assert (veiled == free).all()
+    assert free[beside[box.slices]].max() > FULL // 2
+    assert pressed[beside[box.slices]].max() == 0
 
 
 def test_threads_are_taken_off_a_mask() -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +22,9 @@ from naturalize.segment import Mask
 RIM_SHARE = 0.055
 """Width of the rim relative to the diameter of a red cell or other object."""
 DEFAULT_RED_CELL_PX = 75.0
+OBJECT_SHARE = 0.3
+"""Of the contrast of red cells: what differs less from the bare slide is no object but a veil."""
+_SIGMA_PX = 1.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +50,11 @@ class Pieces:
 
 @dataclass(frozen=True, eq=False)
 class _Donor:
-    """An image being cut up; ``stained`` is bool (height, width), all that is no bare slide."""
+    """An image being cut up; ``objects`` is bool (height, width), see :func:`find_objects`."""
 
     sample_id: str
     rgb: Rgb
-    stained: NDArray[np.bool_]
+    objects: NDArray[np.bool_]
     surface: PlateSurface
     rim_px: int
 
@@ -72,7 +76,7 @@ class _Donor:
             sample_id=self.sample_id,
             box=box,
             pixels=self.rgb[box.slices].copy(),
-            weight=_weight(mask, box, self.stained, rim_px=self.rim_px),
+            weight=_weight(mask, box, self.objects, rim_px=self.rim_px),
             surface=self.surface,
             donor_px=shape,
         )
@@ -96,7 +100,7 @@ def cut_image(
     plate = take_plate(sample_id, rgb, bare, surface)
     refusals = {n: r for n, mask in enumerate(masks) if (r := _refusal(mask, n == subject))}
     rim_px = max(2, round(RIM_SHARE * usual_diameter(masks)))
-    donor = _Donor(sample_id, rgb, ~bare, surface, rim_px)
+    donor = _Donor(sample_id, rgb, find_objects(rgb, surface, masks), surface, rim_px)
     beside = Counter(mask.kind for n, mask in enumerate(masks) if n != subject)
     return Pieces(
         cutouts=tuple(
@@ -140,11 +144,33 @@ def _missing(
         yield TurnedDown(sample_id, "plate", plate, sample_id, whole)
 
 
-def _weight(mask: Mask, box: Box, stained: NDArray[np.bool_], *, rim_px: int) -> NDArray[np.uint8]:
+def find_objects(rgb: Rgb, surface: PlateSurface, masks: Sequence[Mask]) -> NDArray[np.bool_]:
+    """Return bool (height, width): all masks, and what stands out as an object does.
+
+    It differs from the bare slide by :data:`OBJECT_SHARE` of what red cells or other objects
+    differ by, as the median. What differs less is a veil: smeared plasma, the faint fringe of a
+    cell out of focus, an uneven slide. A veil belongs to what it surrounds, so rims reach into it.
+    """
+    shape = (rgb.shape[0], rgb.shape[1])
+    found = np.zeros(shape, dtype=np.bool_)
+    usual = [mask for mask in masks if mask.kind in ("RBC", "OBJ")] or masks
+    if not usual:
+        return found
+    plate = surface.interpolated(*shape)
+    smooth = cv2.GaussianBlur(rgb, (5, 5), _SIGMA_PX).astype(np.float32)
+    contrast = cv2.absdiff(smooth, plate).max(axis=2)
+    seen = [contrast[mask.box.slices][mask.pixels] for mask in usual]
+    found |= contrast > OBJECT_SHARE * float(np.median(np.concatenate(seen)))
+    for mask in masks:
+        found[mask.box.slices] |= mask.pixels
+    return found
+
+
+def _weight(mask: Mask, box: Box, objects: NDArray[np.bool_], *, rim_px: int) -> NDArray[np.uint8]:
     """Return the weight of one object over ``box``, judged by a wider look around it."""
-    window = box.grown(2 * fringe_px(rim_px)).clipped(*stained.shape)
-    own = without_spurs(mask.to_image(stained.shape)[window.slices])
-    weight = rim_weight(own, stained[window.slices], rim_px=rim_px)
+    window = box.grown(2 * fringe_px(rim_px)).clipped(*objects.shape)
+    own = without_spurs(mask.to_image(objects.shape)[window.slices])
+    weight = rim_weight(own, objects[window.slices], rim_px=rim_px)
     top, left = box.top - window.top, box.left - window.left
     return weight[top : top + box.height, left : left + box.width]
 

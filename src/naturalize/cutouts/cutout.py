@@ -75,19 +75,19 @@ class Cutout:
 
 
 def rim_weight(
-    own: NDArray[np.bool_], stained: NDArray[np.bool_], *, rim_px: int
+    own: NDArray[np.bool_], objects: NDArray[np.bool_], *, rim_px: int
 ) -> NDArray[np.uint8]:
     """Return the weight of an object over a window around it, uint8.
 
-    Both are bool of that window: ``own`` the object's pixels, ``stained`` all pixels that are no
-    bare slide. The rim keeps clear of other stained things, so that no neighbour comes along; a
+    Both are bool of that window: ``own`` the object's pixels, ``objects`` all pixels that show an
+    object. The rim keeps clear of other objects, so that no neighbour comes along; a
     fringe thinner than :func:`fringe_px` on either side is the object's own soft edge. The window
     should reach twice that beyond the rim, where neighbours show how thick they are.
     """
     fade = 1.0 - _distance_to(own) / (rim_px + 1)
     width = 2 * fringe_px(rim_px) + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
-    rest = (stained & ~own).astype(np.uint8)
+    rest = (objects & ~own).astype(np.uint8)
     foreign = cv2.morphologyEx(rest, cv2.MORPH_OPEN, disc) > 0
     if foreign.any():
         fade = np.minimum(fade, (_distance_to(foreign) - 1) / (rim_px + 1))

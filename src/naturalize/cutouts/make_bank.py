@@ -30,8 +30,8 @@ from naturalize.split.leak_check import check_donors
 from naturalize.split.paper_split import AnySplit, open_split
 from naturalize.workers import run_all
 
-FORM = 2
-"""Of the bank's files: 2 since donors' own files are kept."""
+FORM = 3
+"""Of the bank's files: 2 since donors' own files are kept, 3 since rims reach into veils."""
 SHARD_IMAGES = 25
 SHARD_PIXELS = 20_000_000
 """A shard ends with the image that makes it this large: memory does not grow with the images."""
