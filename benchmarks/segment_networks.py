@@ -97,7 +97,8 @@ def draw(given: argparse.Namespace) -> None:
     for name in DRAWS:
         for network in NETWORKS:
             refuse_existing(given.out / f"drawn-{name}-{network}.csv")
-    drawn = {"central": _central(smears, given), "objects": _red_cells(smears, given)}
+    looked_at, central = _central(smears, given)
+    drawn = {"central": central, "objects": _red_cells(smears, given)}
     for name, rows in drawn.items():
         deck = shuffled(rows, seed=given.seed)
         for network, some in deck.rows.items():
@@ -105,12 +106,14 @@ def draw(given: argparse.Namespace) -> None:
         for path in _sheets(deck, smears, given, name):
             print(path)
     about = {network: smear.parameters() for network, smear in smears.items()}
-    about |= {"seed": {"draw": given.seed}, "images": {"central": 11 * given.per_class}}
+    about |= {"draw": {"seed": given.seed, "central_cells": looked_at}}
     (given.out / "draw.json").write_text(json.dumps(about, indent=1) + "\n")
 
 
-def _central(smears: Mapping[str, Smear], given: argparse.Namespace) -> dict[str, list[Row]]:
-    """Return the central cells that the two networks outline differently."""
+def _central(
+    smears: Mapping[str, Smear], given: argparse.Namespace
+) -> tuple[int, dict[str, list[Row]]]:
+    """Return how many central cells were drawn, and those the networks outline differently."""
     drawn, outlines = {}, []
     for network, smear in smears.items():
         rows = draw_central(smear, given.data, given.per_class, seed=given.seed)
@@ -118,7 +121,7 @@ def _central(smears: Mapping[str, Smear], given: argparse.Namespace) -> dict[str
         shown = current_masks(rows, smear, given.data)
         outlines.append({row.number: _outlined(row, masks, rgb) for row, rgb, masks in shown})
     alike = {number: iou(own, outlines[1][number]) for number, own in outlines[0].items()}
-    return {
+    return len(alike), {
         network: [row for row in rows if alike[row.number] < SAME_IOU]
         for network, rows in drawn.items()
     }
