@@ -24,7 +24,7 @@ RIM_SHARE = 0.055
 DEFAULT_RED_CELL_PX = 75.0
 OBJECT_SHARE = 0.3
 """Of the contrast of red cells: what differs less from the bare slide is no object but a veil."""
-_SIGMA_PX = 1.2
+_BLUR_PX = 1.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,18 +152,16 @@ def find_objects(rgb: Rgb, surface: PlateSurface, masks: Sequence[Mask]) -> NDAr
     cell out of focus, an uneven slide. A veil belongs to what it surrounds, so rims reach into it.
     """
     shape = (rgb.shape[0], rgb.shape[1])
-    found = np.zeros(shape, dtype=np.bool_)
     usual = [mask for mask in masks if mask.kind in ("RBC", "OBJ")] or masks
     if not usual:
-        return found
-    plate = surface.interpolated(*shape)
-    smooth = cv2.GaussianBlur(rgb, (5, 5), _SIGMA_PX).astype(np.float32)
-    contrast = cv2.absdiff(smooth, plate).max(axis=2)
+        return np.zeros(shape, dtype=np.bool_)
+    smooth = cv2.GaussianBlur(rgb, (5, 5), _BLUR_PX).astype(np.float32)
+    contrast = cv2.absdiff(smooth, surface.interpolated(*shape)).max(axis=2)
     seen = [contrast[mask.box.slices][mask.pixels] for mask in usual]
-    found |= contrast > OBJECT_SHARE * float(np.median(np.concatenate(seen)))
+    objects = np.asarray(contrast > OBJECT_SHARE * float(np.median(np.concatenate(seen))))
     for mask in masks:
-        found[mask.box.slices] |= mask.pixels
-    return found
+        objects[mask.box.slices] |= mask.pixels
+    return objects
 
 
 def _weight(mask: Mask, box: Box, objects: NDArray[np.bool_], *, rim_px: int) -> NDArray[np.uint8]:
