@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from naturalize.segment.beads import find_beads
 from naturalize.segment.cell_net import SEEN, Sight
 from naturalize.segment.nucleus import PurpleParts
 from naturalize.segment.regions import (
@@ -95,6 +96,16 @@ def find_cells(
     parted = part_regions(labels, stars, _LEAST_VOTES)
     within = paint(stars, raw.shape, margins=(_BEYOND,)) > 0
     return _trimmed(parted, within, parts.nuclei > 0, stain, diameter_px)
+
+
+def without_beads(
+    shown: NDArray[np.uint8], cells: NDArray[np.int32], diameter_px: float
+) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """Return what each pixel shows and the cells, what hangs on a cell by a neck a platelet."""
+    beads = find_beads(cells, diameter_px)
+    if not beads.any():
+        return shown, cells
+    return np.where(beads, np.uint8(SEEN.index("PLT")), shown), np.where(beads, 0, cells)
 
 
 def _trimmed(

@@ -6,10 +6,14 @@ blue density of both is taken away.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
+
 import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.quantiles import median, percentiles
+from naturalize.segment.beads import find_beads
 from naturalize.segment.cell_net import SEEN, Sight
 from naturalize.segment.regions import (
     bounds,
@@ -51,13 +55,13 @@ def find_platelets(
     own = opened(fill_holes(raw[around]), _HAIR * diameter_px)
     labels = widened(number_regions(own)[0], around, raw.shape)
     labels = part_regions(labels, find_star_cells(sight, "PLT"), _LEAST_VOTES)
-    found = np.zeros_like(labels)
+    found, numbers = np.zeros_like(labels), count(1)
     for number, place in enumerate(find_boxes(labels), start=1):
         if place is not None:
             here = stain.window(place)
-            piece = _stained(labels[place] == number, here)
-            if _is_platelet(piece, here, diameter_px):
-                found[place][piece] = number
+            for piece in _parted(_stained(labels[place] == number, here), diameter_px):
+                if _is_platelet(piece, here, diameter_px):
+                    found[place][piece] = next(numbers)
     return found
 
 
@@ -72,6 +76,14 @@ def _stained(body: NDArray[np.bool_], stain: Stain) -> NDArray[np.bool_]:
     least = _EDGE_SHARE * float(median(density[body]))
     dense = density > max(least, FOREGROUND_SHARE * stain.red_cell_density)
     return np.asarray(body & dense & (azure > _EDGE_AZURE * float(median(azure[body]))))
+
+
+def _parted(piece: NDArray[np.bool_], diameter_px: float) -> Iterator[NDArray[np.bool_]]:
+    """Yield a platelet, and those that hang on it by a neck."""
+    beads = find_beads(np.pad(piece, 1).astype(np.int32), diameter_px)[1:-1, 1:-1]
+    yield piece & ~beads
+    hanging, n_beads = number_regions(beads)
+    yield from (hanging == number for number in range(1, n_beads + 1))
 
 
 def _is_platelet(piece: NDArray[np.bool_], stain: Stain, diameter_px: float) -> bool:

@@ -18,6 +18,7 @@ from naturalize.segment.nuclear_size import nucleated_cells_only
 from naturalize.segment.nucleated_cells import (
     find_cells,
     with_nuclei_settled,
+    without_beads,
     without_red_cells,
 )
 from naturalize.segment.nucleus import PurpleParts, find_nuclei, nuclear_pixels
@@ -104,6 +105,7 @@ class Smear(Segmenter):
         shown = with_nuclei_settled(shown_by(sight, stain.foreground.shape), parts, diameter)
         shown = without_red_cells(shown, stars, stain)
         cells = find_cells(shown, sight, parts, stain, diameter)
+        shown, cells = without_beads(shown, cells, diameter)
         platelets = find_platelets(shown, sight, stain, diameter)
         taken = (cells > 0) | with_haze(platelets > 0, diameter)
         red_cells = split_red_cells(
