@@ -1,0 +1,66 @@
+"""Parts of red cells at a nucleated cell's edge are given back; what is the cell's own stays."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from naturalize.segment.red_patches import without_red_patches
+from naturalize.segment.stain import Stain
+
+DIAMETER_PX = 60.0
+SIDE_PX = 160
+MIDDLE, RADIUS, NUCLEUS = 80, 50, 25
+BLUE, PINK, RED = 0.4, 0.1, 0.0
+"""Purple share of density: of blue and of pink cytoplasm, and of haemoglobin."""
+
+
+def disc(row: int, column: int, radius: int) -> NDArray[np.bool_]:
+    canvas = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
+    cv2.circle(canvas, (column, row), radius, 1, -1)
+    return canvas > 0
+
+
+CELL, NUCLEI = disc(MIDDLE, MIDDLE, RADIUS), disc(MIDDLE, MIDDLE, NUCLEUS)
+
+
+def left_of(patch: NDArray[np.bool_], cytoplasm: float) -> NDArray[np.int32]:
+    """Return what is left of a cell of which ``patch`` has the colour of haemoglobin."""
+    green = np.where(CELL, 0.3, 0.0).astype(np.float32)
+    share = np.where(patch, RED, cytoplasm).astype(np.float32)
+    share[NUCLEI] = 0.6
+    density = np.repeat(green[..., None], 3, axis=2)
+    stain = Stain(density, CELL, green * share, red_cell_density=0.3)
+    cells = np.where(CELL, np.int32(5), np.int32(0))
+    return without_red_patches(cells, NUCLEI, stain, DIAMETER_PX)
+
+
+@pytest.mark.parametrize(("row", "column"), [(80, 130), (35, 80), (120, 48)])
+def test_a_red_cells_part_at_the_edge_is_given_back(row: int, column: int) -> None:
+    patch = disc(row, column, 18) & CELL & ~NUCLEI
+    left = left_of(patch, BLUE)
+    assert set(np.unique(left)) == {0, 5}
+    assert (left[patch] == 0).mean() > 0.85
+    assert (left[CELL & ~patch] == 5).mean() > 0.97
+
+
+@pytest.mark.parametrize(
+    ("patch", "cytoplasm"),
+    [
+        pytest.param(disc(116, 80, 9), BLUE, id="within"),
+        pytest.param(disc(80, 130, 5), BLUE, id="too small"),
+        pytest.param(disc(80, 130, 18), PINK, id="pink cytoplasm"),
+        pytest.param(disc(0, 0, 5), BLUE, id="none"),
+    ],
+)
+def test_what_is_the_cells_own_stays(patch: NDArray[np.bool_], cytoplasm: float) -> None:
+    assert ((left_of(patch, cytoplasm) > 0) == CELL).all()
+
+
+def test_one_piece_is_left() -> None:
+    across = CELL & ~NUCLEI & (np.abs(np.arange(SIDE_PX) - 115) < 5)
+    left = left_of(across, BLUE) > 0
+    assert cv2.connectedComponents(left.view(np.uint8))[0] == 2
+    assert left[MIDDLE, MIDDLE]
