@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from naturalize.segment.cell_net import COARSE, N_RAYS, SEEN, Sight
-from naturalize.segment.nucleated_cells import find_cells
+from naturalize.segment.nucleated_cells import find_cells, with_nuclei_settled
 from naturalize.segment.nucleus import PurpleParts
 from naturalize.segment.stain import Stain
 
@@ -83,5 +84,28 @@ def test_a_vacuole_is_kept() -> None:
 
 
 def test_a_cell_of_which_no_outline_is_told_stays_whole() -> None:
-    cell = found((0.3, 0.02), voting=NOTHING)
+    cell = found((0.08, 0.06), voting=NOTHING)
     assert cell[CELL | BESIDE].mean() > 0.98
+
+
+@pytest.mark.parametrize(
+    ("density", "grain", "kind"),
+    [
+        pytest.param(6.0, 0.1, "WBC", id="dark and even"),
+        pytest.param(2.0, 0.1, "PLT", id="pale"),
+        pytest.param(6.0, 3.0, "PLT", id="dark and granular"),
+    ],
+)
+def test_a_small_body_dark_and_even_as_a_nucleus_is_no_platelet(
+    density: float, grain: float, kind: str
+) -> None:
+    body, grains = disc(80, 60, 15), np.random.default_rng(0).normal(size=(SIDE, SIDE))
+    seen = 0.3 * (density + grain * cv2.GaussianBlur(grains, (0, 0), 1) * 3)
+    green = np.where(body, seen, 0).astype(np.float32)
+    purple = (0.6 * green).astype(np.float32)
+    stain = Stain(np.repeat(green[..., None], 3, axis=2), body, purple, 0.3)
+    shown = np.where(body, np.uint8(SEEN.index("PLT")), np.uint8(0))
+    parts = PurpleParts(body.astype(np.int32), NOTHING)
+    settled = with_nuclei_settled(shown, parts, stain, 50.0)
+    assert set(settled[body]) == {SEEN.index(kind)}
+    assert not settled[~body].any()

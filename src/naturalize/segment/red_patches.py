@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.quantiles import median
-from naturalize.segment.regions import find_boxes, label_areas, opened
+from naturalize.segment.regions import label_areas, opened
 from naturalize.segment.stain import FOREGROUND_SHARE, Stain
 
 _BLUR_PX = 1.5
@@ -26,25 +26,19 @@ _SQUARE = np.ones((3, 3), np.uint8)
 
 
 def without_red_patches(
-    cells: NDArray[np.int32], nuclei: NDArray[np.bool_], stain: Stain, diameter_px: float
-) -> NDArray[np.int32]:
-    """Return nucleated cells, labels int32 (height, width), without patches of haemoglobin.
+    own: NDArray[np.bool_], nuclei: NDArray[np.bool_], stain: Stain, diameter_px: float
+) -> NDArray[np.bool_]:
+    """Return a nucleated cell's pixels, bool (h, w), without patches of haemoglobin.
 
-    Only cells whose own cytoplasm is plainly blue or purple lose any. ``diameter_px`` is that of a
-    red cell.
+    Only a cell whose cytoplasm is plainly blue or purple loses any. ``nuclei`` and ``stain`` are
+    those of the same window, ``diameter_px`` is that of a red cell.
     """
-    left = cells
-    for number, place in enumerate(find_boxes(cells), start=1):
-        if place is not None:
-            own = cells[place] == number
-            patches = np.zeros_like(own)
-            for patch in _patches(own, nuclei[place], stain.window(place), diameter_px):
-                patches |= patch
-            if patches.any():
-                rest = _largest(opened(own & ~patches, _LEAST_WIDTH * diameter_px))
-                left = left.copy() if left is cells else left
-                left[place][own & ~rest] = 0
-    return left
+    patches = np.zeros_like(own)
+    for patch in _patches(own, nuclei, stain, diameter_px):
+        patches |= patch
+    if not patches.any():
+        return own
+    return _largest(opened(own & ~patches, _LEAST_WIDTH * diameter_px)) & own
 
 
 def _patches(

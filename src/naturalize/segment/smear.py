@@ -25,7 +25,6 @@ from naturalize.segment.nucleus import PurpleParts, find_nuclei, nuclear_pixels
 from naturalize.segment.platelets import find_platelets, with_haze
 from naturalize.segment.red_cell_size import LEAST_DIAMETER_PX, red_cell_diameter
 from naturalize.segment.red_cells import RedCells, split_red_cells
-from naturalize.segment.red_patches import without_red_patches
 from naturalize.segment.regions import find_boxes, solidity
 from naturalize.segment.segmenter import Segmenter
 from naturalize.segment.stain import Stain, measure_stain
@@ -103,10 +102,9 @@ class Smear(Segmenter):
         parts = find_nuclei(stain, nuclear, diameter)
         sight = look(stain, diameter, self._network_file)
         stars = find_star_cells(sight, "RBC")
-        shown = with_nuclei_settled(shown_by(sight, stain.foreground.shape), parts, diameter)
+        shown = with_nuclei_settled(shown_by(sight, stain.foreground.shape), parts, stain, diameter)
         shown = without_red_cells(shown, stars, stain)
         cells = find_cells(shown, sight, parts, stain, diameter)
-        cells = without_red_patches(cells, parts.nuclei > 0, stain, diameter)
         shown, cells = without_beads(shown, cells, diameter)
         platelets = find_platelets(shown, sight, stain, diameter)
         taken = (cells > 0) | with_haze(platelets > 0, diameter)

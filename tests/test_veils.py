@@ -1,0 +1,63 @@
+"""A dark body loses the pale veil around it; pale cytoplasm stays."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from naturalize.segment.stain import Stain
+from naturalize.segment.veils import without_veil
+
+DIAMETER_PX, UNIT = 60.0, 0.3
+SIDE_PX = 160
+CELL_RADIUS = 50
+
+
+def disc(radius: int) -> NDArray[np.bool_]:
+    canvas = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
+    cv2.circle(canvas, (80, 80), radius, 1, -1)
+    return canvas > 0
+
+
+CELL = disc(CELL_RADIUS)
+
+
+def left_of(nucleus: NDArray[np.bool_], density: float, purple: float) -> NDArray[np.bool_]:
+    """Return what is left of a cell around whose nucleus lies stain of some density and purple.
+
+    Both in units of a red cell's density.
+    """
+    green = UNIT * np.where(nucleus, 6.0, np.where(CELL, density, 0.0)).astype(np.float32)
+    shade = UNIT * np.where(nucleus, 3.0, np.where(CELL, purple, 0.0)).astype(np.float32)
+    stain = Stain(np.repeat(green[..., None], 3, axis=2), CELL, shade, UNIT)
+    return without_veil(CELL, nucleus, stain, DIAMETER_PX)
+
+
+@pytest.mark.parametrize(("density", "purple"), [(0.7, 0.1), (0.4, 0.1), (0.2, 0.15)])
+def test_a_veil_around_a_dark_body_is_left_out(density: float, purple: float) -> None:
+    body = disc(40)
+    left = left_of(body, density, purple)
+    assert left[body].mean() > 0.98
+    assert left[CELL & ~body].mean() < 0.02
+
+
+def test_a_halo_is_left_out_around_any_nucleus() -> None:
+    nucleus = disc(25)
+    assert left_of(nucleus, 0.2, 0.1)[CELL & ~nucleus].mean() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("radius", "density", "purple"),
+    [
+        pytest.param(40, 1.2, 0.1, id="dense"),
+        pytest.param(40, 0.7, 0.4, id="blue"),
+        pytest.param(28, 0.6, 0.1, id="little nucleus"),
+        pytest.param(0, 0.2, 0.1, id="no nucleus"),
+        pytest.param(CELL_RADIUS, 0.2, 0.1, id="nothing but nucleus"),
+    ],
+)
+def test_cytoplasm_stays(radius: int, density: float, purple: float) -> None:
+    nucleus = disc(radius) if radius else np.zeros_like(CELL)
+    assert (left_of(nucleus, density, purple) == CELL).all()
