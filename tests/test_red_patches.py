@@ -13,8 +13,8 @@ from naturalize.segment.stain import Stain
 DIAMETER_PX = 60.0
 SIDE_PX = 160
 MIDDLE, RADIUS, NUCLEUS = 80, 50, 25
-BLUE, PINK, RED = 0.4, 0.1, 0.0
-"""Purple share of density: of blue and of pink cytoplasm, and of haemoglobin."""
+BLUE, PINK, EOSIN, RED = 0.45, 0.25, 0.1, 0.0
+"""Purple share of density: of blue, pink and eosinophil cytoplasm, and of haemoglobin."""
 
 
 def disc(row: int, column: int, radius: int) -> NDArray[np.bool_]:
@@ -26,9 +26,14 @@ def disc(row: int, column: int, radius: int) -> NDArray[np.bool_]:
 CELL, NUCLEI = disc(MIDDLE, MIDDLE, RADIUS), disc(MIDDLE, MIDDLE, NUCLEUS)
 
 
-def left_of(patch: NDArray[np.bool_], cytoplasm: float) -> NDArray[np.bool_]:
+def left_of(
+    patch: NDArray[np.bool_], cytoplasm: float, granular: NDArray[np.bool_] | None = None
+) -> NDArray[np.bool_]:
     """Return what is left of a cell of which ``patch`` has the colour of haemoglobin."""
-    green = np.where(CELL, 0.3, 0.0).astype(np.float32)
+    green = np.where(CELL | patch, 0.3, 0.0).astype(np.float32)
+    if granular is not None:
+        grains = np.random.default_rng(0).normal(0, 1, CELL.shape).astype(np.float32)
+        green[granular & CELL] += 0.4 * cv2.GaussianBlur(grains, (0, 0), 1.2)[granular & CELL]
     share = np.where(patch, RED, cytoplasm).astype(np.float32)
     share[NUCLEI] = 0.6
     density = np.repeat(green[..., None], 3, axis=2)
@@ -50,12 +55,20 @@ def test_a_red_cells_part_at_the_edge_is_given_back(row: int, column: int) -> No
     [
         pytest.param(disc(116, 80, 9), BLUE, id="within"),
         pytest.param(disc(80, 130, 5), BLUE, id="too small"),
-        pytest.param(disc(80, 130, 18), PINK, id="pink cytoplasm"),
+        pytest.param(disc(80, 130, 18), EOSIN, id="eosinophil"),
         pytest.param(disc(0, 0, 5), BLUE, id="none"),
     ],
 )
 def test_what_is_the_cells_own_stays(patch: NDArray[np.bool_], cytoplasm: float) -> None:
     assert (left_of(patch, cytoplasm) == CELL).all()
+
+
+def test_beside_pink_cytoplasm_a_patch_must_be_even() -> None:
+    red_cell = disc(80, 134, 30)
+    left = left_of(red_cell, PINK, granular=~red_cell)
+    assert left[red_cell & CELL].mean() < 0.25
+    assert left[CELL & ~red_cell].mean() > 0.97
+    assert (left_of(red_cell, PINK, granular=CELL) == CELL).all()
 
 
 def test_one_piece_is_left() -> None:

@@ -12,17 +12,24 @@ from naturalize.quantiles import median
 from naturalize.segment.regions import label_areas, opened
 from naturalize.segment.stain import FOREGROUND_SHARE, Stain
 
-_BLUR_PX = 1.5
-_OWN_PURPLE = 0.3
-"""Least purple share of a cell's cytoplasm: neutrophils, eosinophils and late erythroblasts hold
-pink patches of their own."""
-_OF_OWN, _MOST_PURPLE = 0.6, 0.2
-"""Purple share that a red cell stays below: of the cytoplasm's, and at all."""
-_LEAST_WIDTH, _LEAST_AREA, _LEAST_EDGE = 0.1, 0.04, 0.1
-"""In diameters of a red cell, or in such squares: how wide a patch is, how large, and how much of
-the cell's edge it takes."""
+_BLUR = 0.02
+"""By how much density and purple are smoothed, in diameters of a red cell."""
+_BLUE, _PINK = 0.36, 0.15
+"""Purple share of a cell's cytoplasm from which it is blue, so that whatever is plainly less so is
+no part of it, and from which it is pink at least: eosinophils and late erythroblasts are as red as
+red cells and lose nothing."""
+_OF_OWN, _MOST_PURPLE, _MOST_BESIDE_PINK = 0.6, 0.2, 0.13
+"""Purple share that a red cell stays below: beside blue cytoplasm, of that and at all, and
+beside pink cytoplasm."""
+_FINE, _COARSE, _EVEN = 0.0125, 0.04, 0.075
+"""Red cells are even, where pink cytoplasm is granular: by what share density changes between two
+smoothings, in diameters of a red cell."""
+_LEAST_WIDTH, _EDGE, _LEAST_EDGE = 0.1, 0.02, 0.1
+_LEAST_AREA, _LEAST_AREA_BESIDE_PINK = 0.04, 0.08
+"""In diameters of a red cell, or in such squares: how wide a patch is, how near the cell's edge it
+comes, how much lies there, and how large it is."""
 _LEAST_CYTOPLASM = 50
-_SQUARE = np.ones((3, 3), np.uint8)
+_NOTHING = np.float32(1e-6)
 
 
 def without_red_patches(
@@ -30,7 +37,7 @@ def without_red_patches(
 ) -> NDArray[np.bool_]:
     """Return a nucleated cell's pixels, bool (h, w), without patches of haemoglobin.
 
-    Only a cell whose cytoplasm is plainly blue or purple loses any. ``nuclei`` and ``stain`` are
+    Only a cell whose cytoplasm is bluer than haemoglobin loses any. ``nuclei`` and ``stain`` are
     those of the same window, ``diameter_px`` is that of a red cell.
     """
     patches = np.zeros_like(own)
@@ -48,21 +55,33 @@ def _patches(
     cytoplasm = own & ~nuclei
     if np.count_nonzero(cytoplasm) < _LEAST_CYTOPLASM:
         return
-    purple, density = (
-        cv2.GaussianBlur(np.ascontiguousarray(plane), (0, 0), _BLUR_PX)
-        for plane in (stain.purple, stain.density[..., 1])
-    )
-    share = purple / np.maximum(density, np.finfo(np.float32).tiny)
-    usual = float(median(share[cytoplasm]))
-    if usual < _OWN_PURPLE:
+    density = _smoothed(stain.density[..., 1], _BLUR * diameter_px)
+    share = _smoothed(stain.purple, _BLUR * diameter_px) / np.maximum(density, _NOTHING)
+    usual, least_area = float(median(share[cytoplasm])), _LEAST_AREA
+    red = cytoplasm & (density > FOREGROUND_SHARE * stain.red_cell_density)
+    if usual >= _BLUE:
+        red &= share < min(_OF_OWN * usual, _MOST_PURPLE)
+    elif usual > _PINK:
+        red &= (share < _MOST_BESIDE_PINK) & _is_even(stain.density[..., 1], diameter_px)
+        least_area = _LEAST_AREA_BESIDE_PINK
+    else:
         return
-    red = cytoplasm & (share < min(_OF_OWN * usual, _MOST_PURPLE))
-    red &= density > FOREGROUND_SHARE * stain.red_cell_density
     parts, areas = label_areas(opened(red, _LEAST_WIDTH * diameter_px))
-    edge = own & ~(cv2.erode(np.pad(own, 1).view(np.uint8), _SQUARE)[1:-1, 1:-1] > 0)
-    along = np.bincount(parts[edge], minlength=len(areas))
-    large = (areas > _LEAST_AREA * diameter_px**2) & (along > _LEAST_EDGE * diameter_px)
+    inner = cv2.distanceTransform(np.pad(own, 1).view(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    along = np.bincount(parts[own & (inner < _EDGE * diameter_px)], minlength=len(areas))
+    large = (areas > least_area * diameter_px**2) & (along > _LEAST_EDGE * diameter_px)
     yield from (parts == number for number in np.flatnonzero(large) if number)
+
+
+def _is_even(density: NDArray[np.float32], diameter_px: float) -> NDArray[np.bool_]:
+    """Return where density (h, w) hardly changes from place to place."""
+    fine, coarse = (_smoothed(density, width * diameter_px) for width in (_FINE, _COARSE))
+    return _smoothed(np.abs(fine - coarse), _FINE * 2 * diameter_px) < _EVEN * density
+
+
+def _smoothed(plane: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:
+    plane = np.ascontiguousarray(plane)
+    return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma_px), np.float32)
 
 
 def _largest(pixels: NDArray[np.bool_]) -> NDArray[np.bool_]:
