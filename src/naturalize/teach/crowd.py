@@ -17,6 +17,7 @@ from naturalize.compose.scene import Density, Placement, Scene, Variation
 from naturalize.cutouts.bank import CutoutBank, CutoutRow
 from naturalize.cutouts.cutout import FULL
 from naturalize.geometry import Box
+from naturalize.teach.pile import piled
 
 _LOOK = {"density": 0.2, "density_per_channel": 0.1, "density_per_cell": 0.15}
 _ANYHOW: dict[str, Any] = {"layout": "random", "turns": True, "jpeg_grid": False}
@@ -28,6 +29,7 @@ _CROWDS: tuple[dict[str, Any], ...] = (
     {"red_cells": (5, 40), "overlap": 0.2, "stain": "any"} | _ANYHOW,
 )
 """Red cells as one real image shows them, or many, or few, anywhere."""
+_PILED = 0.4
 _SHIFTED = 0.5
 _SUBJECTS = (0, 0, 1, 1, 2)
 _SUBJECTS_MEET = 0.03
@@ -56,7 +58,8 @@ def draw_crowd(bank: CutoutBank, *, rng: np.random.Generator) -> Scene:
     """Draw a scene of any class and crowd it.
 
     Half the time all is moved, so that the border cuts any cell; up to two more nucleated cells are
-    put anywhere; red cells are pressed to them and bent; platelets lie anywhere, on red cells too.
+    put anywhere; red cells are piled, pressed to nucleated ones and bent; platelets lie anywhere,
+    on red cells too.
     """
     change = _CROWDS[int(rng.integers(len(_CROWDS)))]
     known = load_recipe("recomposed").model_dump() | {"name": "crowd", "appearance": _LOOK}
@@ -69,6 +72,8 @@ def draw_crowd(bank: CutoutBank, *, rng: np.random.Generator) -> Scene:
     )
     _take(crowd, first)
     subjects = [first, *_further_subjects(crowd)]
+    if rng.random() < _PILED:
+        rest = list(piled(rest, bank, rng=rng))
     bystanders = [*_pressed(crowd, rest, subjects), *_platelets(crowd)]
     return scene.model_copy(update={"placements": (*subjects, *bystanders)})
 
