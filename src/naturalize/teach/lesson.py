@@ -12,24 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.compose.canvas import inside
-from naturalize.compose.render import paint
 from naturalize.compose.scene import Scene
 from naturalize.cutouts.bank import CutoutBank
 from naturalize.geometry import Box
-from naturalize.images import Rgb, decode, encode_jpeg
 from naturalize.segment.cell_net import N_RAYS, SEEN, density_seen
 from naturalize.segment.nucleus import nuclear_pixels
 from naturalize.segment.red_cell_size import LEAST_DIAMETER_PX
 from naturalize.segment.smear import Smear
 from naturalize.segment.stain import measure_stain
-from naturalize.teach.crowd import crowd_recipe, draw_crowd, placed_mask
+from naturalize.teach.crowd import crowd_picture, draw_crowd, placed_mask
 
 A = TypeVar("A", bound=np.generic)
 SEVERAL = -1
 """Owner of a pixel that several red cells share."""
 _SAMPLES = 4
-_EDGE_PX = 1.0
-"""How softly a nucleated cell's edge covers what lies below it, a standard deviation."""
 _FIELDS = ("seen", "shown", "owner", "cells")
 
 
@@ -54,7 +50,7 @@ class Lesson:
 def make_lesson(bank: CutoutBank, *, rng: np.random.Generator) -> Lesson | None:
     """Draw, render and describe a crowd; None where its red cells' size cannot be told."""
     scene = draw_crowd(bank, rng=rng)
-    image = _rendered(scene, bank)
+    image = crowd_picture(scene, bank)
     stain = measure_stain(image)
     if stain is None:
         return None
@@ -73,22 +69,6 @@ def make_lesson(bank: CutoutBank, *, rng: np.random.Generator) -> Lesson | None:
         resampled(owner, seen.shape),
         cells.astype(np.float32),
     )
-
-
-def _rendered(scene: Scene, bank: CutoutBank) -> Rgb:
-    """Return the picture of a crowd, uint8 (height, width, 3).
-
-    Nucleated cells hide what lies below them. Where a red cell showed through pale cytoplasm as
-    light passes both, the network learnt to call red pixels a nucleated cell's.
-    """
-    recipe = crowd_recipe()
-    nucleated = [one for one in scene.placements if bank.by_id[one.cutout].kind == "WBC"]
-    whole, _ = paint(scene, bank, recipe)
-    alone, own = paint(scene.model_copy(update={"placements": tuple(nucleated)}), bank, recipe)
-    share = cv2.GaussianBlur((own > 0).astype(np.float32), (0, 0), _EDGE_PX)[..., None]
-    pixels = np.rint(whole + share * (alone.astype(np.float32) - whole)).astype(np.uint8)
-    jpeg = encode_jpeg(pixels, quality=recipe.encode.quality, chroma=recipe.encode.chroma)
-    return decode(jpeg, proven=True)
 
 
 def resampled(labels: NDArray[A], shape: tuple[int, ...]) -> NDArray[A]:
