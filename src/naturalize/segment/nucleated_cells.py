@@ -19,11 +19,10 @@ from naturalize.segment.regions import (
     widened,
 )
 from naturalize.segment.stain import Stain
-from naturalize.segment.star_cells import StarCells, find_star_cells, paint, part_regions
+from naturalize.segment.star_cells import find_star_cells, paint, part_regions
 from naturalize.segment.veils import without_veil
 
 _THREAD = 0.25
-_SURE = 0.5
 _HAEMOGLOBIN = 0.2
 _LEAST_AREA = 0.3
 _BARE_AREA = 0.7
@@ -77,24 +76,6 @@ def _is_one_nucleus(body: NDArray[np.bool_], stain: Stain, diameter_px: float) -
     usual = float(green[inner].mean())
     uneven = np.abs(green - cv2.GaussianBlur(green, (0, 0), _GRAIN * diameter_px))[inner].mean()
     return usual > _DARK * stain.red_cell_density and float(uneven) < _EVEN * usual
-
-
-def without_red_cells(
-    shown: NDArray[np.uint8], red_cells: StarCells, stain: Stain
-) -> NDArray[np.uint8]:
-    """Return what each pixel shows, what a red cell beside a nucleated one holds given back to it.
-
-    Lessons lay red cells over nucleated ones; on a slide they are pressed together. So of pixels
-    within the outline of a sure red cell, those of haemoglobin's colour are its own.
-    """
-    sure = red_cells.chosen(np.flatnonzero(red_cells.agreement > _SURE))
-    cells = shown == SEEN.index("WBC")
-    here = bounds(cells)
-    within = paint(sure, shown.shape, margins=(1.0,))[here] > 0
-    red = stain.purple[here] < _HAEMOGLOBIN * stain.density[here][..., 1]
-    settled = shown.copy()
-    settled[here][within & red & cells[here]] = SEEN.index("RBC")
-    return settled
 
 
 def find_cells(
