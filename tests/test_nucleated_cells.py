@@ -109,3 +109,16 @@ def test_a_small_body_dark_and_even_as_a_nucleus_is_no_platelet(
     settled = with_nuclei_settled(shown, parts, stain, 50.0)
     assert set(settled[body]) == {SEEN.index(kind)}
     assert not settled[~body].any()
+
+
+@pytest.mark.parametrize(("share", "whole"), [(0.7, True), (0.3, False)])
+def test_a_nucleus_mostly_told_a_cells_is_so_wholly(share: float, whole: bool) -> None:
+    told = NUCLEUS & (np.arange(SIDE)[:, None] < np.quantile(np.nonzero(NUCLEUS)[0], share))
+    shown = np.where(NUCLEUS, np.uint8(SEEN.index("RBC")), np.uint8(0))
+    shown[told] = SEEN.index("WBC")
+    stain = Stain(np.zeros((SIDE, SIDE, 3), np.float32), NUCLEUS, NUCLEUS * np.float32(1), 0.3)
+    parts = PurpleParts(NUCLEUS.astype(np.int32), NOTHING)
+    settled = with_nuclei_settled(shown, parts, stain, 50.0)
+    assert (settled[NUCLEUS] == SEEN.index("WBC")).all() == whole
+    assert (settled[~NUCLEUS] == 0).all()
+    assert (settled == shown).all() == (not whole)

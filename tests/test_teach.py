@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -11,17 +14,21 @@ from numpy.typing import NDArray
 from onnxruntime import InferenceSession
 
 from naturalize.artefact import Artefact
+from naturalize.compose.placement import draw_scene
+from naturalize.compose.recipe import load_recipe
+from naturalize.compose.scene import Placement
 from naturalize.cutouts.bank import CutoutBank
 from naturalize.errors import InputError, NaturalizeError
 from naturalize.seeds import child
 from naturalize.segment import Smear
 from naturalize.segment.cell_net import N_RAYS, SEEN, UNIT_PX, unfolded
 from naturalize.teach import learn as learning
-from naturalize.teach.crowd import draw_crowd, placed_mask
+from naturalize.teach.crowd import crowd_picture, draw_crowd, placed_mask
 from naturalize.teach.learn import learn
 from naturalize.teach.lesson import Lesson, make_lesson, pack_lessons, unpack_lessons
 from naturalize.teach.make_network import NETWORK, make_network
 from naturalize.teach.network import CellNetwork, loss_of, to_onnx
+from naturalize.teach.pile import piled
 from naturalize.teach.vary import SIDE_PX, UNKNOWN, Example, draw_example
 
 
@@ -60,6 +67,50 @@ def test_crowds_cut_press_and_add(loaded: CutoutBank) -> None:
         box.top < 0 or box.left < 0 or box.bottom > scene.height_px or box.right > scene.width_px
         for scene, box in boxes
     )
+
+
+def of_kind(kind: str, placements: Sequence[Placement], bank: CutoutBank) -> list[Placement]:
+    return [one for one in placements if bank.by_id[one.cutout].kind == kind]
+
+
+def test_piles_move_red_cells_alone_and_onto_one_another(loaded: CutoutBank) -> None:
+    scene = draw_scene(load_recipe("recomposed"), loaded, loaded.classes[0], rng=child(0, "pile"))
+    cells = of_kind("RBC", scene.placements, loaded)
+    spread = [one.model_copy(update={"top": 200 * i, "left": 0}) for i, one in enumerate(cells * 9)]
+    others = [one for one in scene.placements if one not in cells]
+    rng, again = child(1, "pile"), child(1, "pile")
+    made = list(piled([*spread, *others], loaded, rng=rng))
+    assert made == list(piled([*spread, *others], loaded, rng=again))
+    assert made[len(spread) :] == others
+    assert [one.cutout for one in made] == [one.cutout for one in [*spread, *others]]
+    distance = []
+    for below, own in pairwise(made[: len(spread)]):
+        one, other = (placed_mask(loaded, place)[1] for place in (below, own))
+        down = one.top + one.height / 2 - other.top - other.height / 2
+        right = one.left + one.width / 2 - other.left - other.width / 2
+        distance.append(np.hypot(down, right) / other.height)
+    near = np.array(distance) < 1.3
+    assert 0.3 < near.mean() < 0.9
+    assert min(distance) < 0.6
+
+
+def test_nucleated_cells_hide_what_lies_below_them(loaded: CutoutBank) -> None:
+    recipe = load_recipe("recomposed")
+    scene = draw_scene(recipe, loaded, loaded.classes[0], rng=child(0, "hide"))
+    (subject,) = of_kind("WBC", scene.placements, loaded)
+    red = of_kind("RBC", scene.placements, loaded)[0]
+    mask, box = placed_mask(loaded, subject)
+    below = red.model_copy(
+        update={"top": box.top, "left": box.left - loaded.by_id[red.cutout].box.width // 2}
+    )
+    alone, over = (
+        crowd_picture(scene.model_copy(update={"placements": shown}), loaded).astype(int)
+        for shown in ((subject,), (subject, below))
+    )
+    off = np.abs(over - alone).max(axis=2)
+    inner = cv2.erode(mask.astype(np.uint8), np.ones((11, 11), np.uint8)) > 0
+    assert off[box.slices][inner].max() <= 8
+    assert off.max() > 30
 
 
 def test_a_lesson_shows_what_it_says(lessons: list[Lesson]) -> None:

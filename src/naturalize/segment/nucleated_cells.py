@@ -19,17 +19,16 @@ from naturalize.segment.regions import (
     widened,
 )
 from naturalize.segment.stain import Stain
-from naturalize.segment.star_cells import StarCells, find_star_cells, paint, part_regions
+from naturalize.segment.star_cells import find_star_cells, paint, part_regions
 from naturalize.segment.veils import without_veil
 
 _THREAD = 0.25
-_SURE = 0.5
 _HAEMOGLOBIN = 0.2
 _LEAST_AREA = 0.3
 _BARE_AREA = 0.7
 _LEAST_VOTES = 50
 _NUCLEAR = 0.25
-_LARGEST_PLATELET = 1.0
+_LARGEST_PLATELET, _MOST_OF_NUCLEUS = 1.0, 0.5
 _DARK, _GRAIN, _EVEN = 4.0, 0.03, 0.08
 """Density of a nucleus at least, in units of a red cell's; how wide its density is smoothed, in
 diameters of a red cell, and by what share it then changes at most. In PBC's validation images 0.04
@@ -44,13 +43,33 @@ in diameters of a red cell."""
 def with_nuclei_settled(
     shown: NDArray[np.uint8], parts: PurpleParts, stain: Stain, diameter_px: float
 ) -> NDArray[np.uint8]:
+    """Return what each pixel shows, whatever is a nucleus turned into nucleated cells.
+
+    Where a slide stains nuclei faintly, or out of focus, the network takes cells, or parts of their
+    nuclei, for something else.
+    """
+    if not parts.nuclei.any():
+        return shown
+    cell = SEEN.index("WBC")
+    settled = _without_giants(shown, parts.nuclei > 0, stain, diameter_px)
+    here = bounds(parts.nuclei > 0)
+    nuclei = parts.nuclei[here]
+    told = np.bincount(nuclei[settled[here] == cell], minlength=int(nuclei.max()) + 1)
+    mostly = told > _MOST_OF_NUCLEUS * np.bincount(nuclei.ravel())
+    mostly[0] = False
+    settled = settled.copy()
+    settled[here][np.take(mostly, nuclei)] = cell
+    return settled
+
+
+def _without_giants(
+    shown: NDArray[np.uint8], nucleus: NDArray[np.bool_], stain: Stain, diameter_px: float
+) -> NDArray[np.uint8]:
     """Return what each pixel shows, platelets that hold a nucleus turned into nucleated cells.
 
-    Where a slide stains nuclei faintly, or out of focus, the network takes cells for giant
-    platelets. Those hold no nucleus, or are smaller than a red cell and granular.
+    Platelets hold no nucleus, or are smaller than a red cell and granular.
     """
     disc = np.pi / 4 * diameter_px**2
-    nucleus = parts.nuclei > 0
     platelet, cell = (shown == SEEN.index(kind) for kind in ("PLT", "WBC"))
     if not (platelet & nucleus).any():
         return shown
@@ -77,24 +96,6 @@ def _is_one_nucleus(body: NDArray[np.bool_], stain: Stain, diameter_px: float) -
     usual = float(green[inner].mean())
     uneven = np.abs(green - cv2.GaussianBlur(green, (0, 0), _GRAIN * diameter_px))[inner].mean()
     return usual > _DARK * stain.red_cell_density and float(uneven) < _EVEN * usual
-
-
-def without_red_cells(
-    shown: NDArray[np.uint8], red_cells: StarCells, stain: Stain
-) -> NDArray[np.uint8]:
-    """Return what each pixel shows, what a red cell beside a nucleated one holds given back to it.
-
-    Lessons lay red cells over nucleated ones; on a slide they are pressed together. So of pixels
-    within the outline of a sure red cell, those of haemoglobin's colour are its own.
-    """
-    sure = red_cells.chosen(np.flatnonzero(red_cells.agreement > _SURE))
-    cells = shown == SEEN.index("WBC")
-    here = bounds(cells)
-    within = paint(sure, shown.shape, margins=(1.0,))[here] > 0
-    red = stain.purple[here] < _HAEMOGLOBIN * stain.density[here][..., 1]
-    settled = shown.copy()
-    settled[here][within & red & cells[here]] = SEEN.index("RBC")
-    return settled
 
 
 def find_cells(

@@ -19,7 +19,6 @@ from naturalize.segment.nucleated_cells import (
     find_cells,
     with_nuclei_settled,
     without_beads,
-    without_red_cells,
 )
 from naturalize.segment.nucleus import PurpleParts, find_nuclei, nuclear_pixels
 from naturalize.segment.platelets import find_platelets, with_haze
@@ -32,7 +31,7 @@ from naturalize.segment.star_cells import find_star_cells
 
 RED_CELL_MICRONS = 7.5
 _FALLBACK_DIAMETER = 0.21
-_LEAST_RED_CELL_SCORE = 0.28
+_LEAST_RED_CELL_SCORE = 0.24
 _USUAL_AREA = 1.6
 _LEAST_SEEN, _LEAST_OWN = 0.25, 0.4
 """Of a red cell's usual area what must be seen of one, and of its own what no other covers."""
@@ -103,7 +102,6 @@ class Smear(Segmenter):
         sight = look(stain, diameter, self._network_file)
         stars = find_star_cells(sight, "RBC")
         shown = with_nuclei_settled(shown_by(sight, stain.foreground.shape), parts, stain, diameter)
-        shown = without_red_cells(shown, stars, stain)
         cells = find_cells(shown, sight, parts, stain, diameter)
         shown, cells = without_beads(shown, cells, diameter)
         platelets = find_platelets(shown, sight, stain, diameter)

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.compose.canvas import inside
-from naturalize.compose.render import render
 from naturalize.compose.scene import Scene
 from naturalize.cutouts.bank import CutoutBank
 from naturalize.geometry import Box
@@ -21,7 +20,7 @@ from naturalize.segment.nucleus import nuclear_pixels
 from naturalize.segment.red_cell_size import LEAST_DIAMETER_PX
 from naturalize.segment.smear import Smear
 from naturalize.segment.stain import measure_stain
-from naturalize.teach.crowd import crowd_recipe, draw_crowd, placed_mask
+from naturalize.teach.crowd import crowd_picture, draw_crowd, placed_mask
 
 A = TypeVar("A", bound=np.generic)
 SEVERAL = -1
@@ -51,7 +50,7 @@ class Lesson:
 def make_lesson(bank: CutoutBank, *, rng: np.random.Generator) -> Lesson | None:
     """Draw, render and describe a crowd; None where its red cells' size cannot be told."""
     scene = draw_crowd(bank, rng=rng)
-    image = render(scene, bank, crowd_recipe()).image
+    image = crowd_picture(scene, bank)
     stain = measure_stain(image)
     if stain is None:
         return None
