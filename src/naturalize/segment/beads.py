@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from naturalize.segment.regions import find_boxes
 
-_CORE, _CORE_OF_OWN = 0.2, 0.6
+_CORE, _CORE_OF_OWN = 0.3, 0.6
 """Radius of the disc that reaches a cell's body: in diameters of a red cell, and at most in radii
 of the cell itself."""
-_LEAST = 0.12
+_LEAST = 0.17
 """A bead covers at least a square of this side, in diameters of a red cell."""
 _NECK = 1.4
 """A bead meets the body along less than so many of its widths; a bleb or a corner stands wider."""
