@@ -24,7 +24,7 @@ beside pink cytoplasm."""
 _FINE, _COARSE, _EVEN = 0.0125, 0.04, 0.075
 """Red cells are even, where pink cytoplasm is granular: by what share density changes between two
 smoothings, in diameters of a red cell."""
-_LEAST_WIDTH, _EDGE, _LEAST_EDGE = 0.1, 0.02, 0.1
+_LEAST_WIDTH, _EDGE, _LEAST_EDGE = 0.1, 0.01, 0.1
 _LEAST_AREA, _LEAST_AREA_BESIDE_PINK = 0.04, 0.08
 """In diameters of a red cell, or in such squares: how wide a patch is, how near the cell's edge it
 comes, how much lies there, and how large it is."""
@@ -68,7 +68,7 @@ def _patches(
         return
     parts, areas = label_areas(opened(red, _LEAST_WIDTH * diameter_px))
     inner = cv2.distanceTransform(np.pad(own, 1).view(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
-    along = np.bincount(parts[own & (inner < _EDGE * diameter_px)], minlength=len(areas))
+    along = np.bincount(parts[own & (inner < 1 + _EDGE * diameter_px)], minlength=len(areas))
     large = (areas > least_area * diameter_px**2) & (along > _LEAST_EDGE * diameter_px)
     yield from (parts == number for number in np.flatnonzero(large) if number)
 
