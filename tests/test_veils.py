@@ -24,14 +24,16 @@ def disc(radius: int) -> NDArray[np.bool_]:
 CELL = disc(CELL_RADIUS)
 
 
-def left_of(nucleus: NDArray[np.bool_], density: float, purple: float) -> NDArray[np.bool_]:
+def left_of(
+    nucleus: NDArray[np.bool_], density: float, purple: float, *, overexposed: bool = False
+) -> NDArray[np.bool_]:
     """Return what is left of a cell around whose nucleus lies stain of some density and purple.
 
     Both in units of a red cell's density.
     """
     green = UNIT * np.where(nucleus, 6.0, np.where(CELL, density, 0.0)).astype(np.float32)
     shade = UNIT * np.where(nucleus, 3.0, np.where(CELL, purple, 0.0)).astype(np.float32)
-    stain = Stain(np.repeat(green[..., None], 3, axis=2), CELL, shade, UNIT)
+    stain = Stain(np.repeat(green[..., None], 3, axis=2), CELL, shade, UNIT, overexposed)
     return without_veil(CELL, nucleus, stain, DIAMETER_PX)
 
 
@@ -61,3 +63,7 @@ def test_a_halo_is_left_out_around_any_nucleus() -> None:
 def test_cytoplasm_stays(radius: int, density: float, purple: float) -> None:
     nucleus = disc(radius) if radius else np.zeros_like(CELL)
     assert (left_of(nucleus, density, purple) == CELL).all()
+
+
+def test_on_an_overexposed_picture_all_stays() -> None:
+    assert (left_of(disc(40), 0.4, 0.1, overexposed=True) == CELL).all()

@@ -27,6 +27,7 @@ _SAME_STAIN = 1.3
 _GREEN_OVER_RED = 1.05
 _RED_INK = (4.0, 1.3)
 _BLUISH = 0.22
+_WHITE = 254
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,13 +37,15 @@ class Stain:
     ``density`` is the optical density, float32 (height, width, 3), lightly smoothed;
     ``foreground`` bool (height, width), every pixel that is not bare slide; ``purple`` float32
     (height, width), the density that haemoglobin cannot explain; ``red_cell_density`` the median
-    green density of the foreground that is not purple, the unit other densities are told in.
+    green density of the foreground that is not purple, the unit other densities are told in. On an
+    ``overexposed`` picture the slide is white: pale stain absorbs more than can be told.
     """
 
     density: NDArray[np.float32]
     foreground: NDArray[np.bool_]
     purple: NDArray[np.float32]
     red_cell_density: float
+    overexposed: bool = False
 
     def window(self, place: tuple[slice, slice]) -> Stain:
         """Return the part of the image at ``place`` (rows, columns)."""
@@ -86,7 +89,8 @@ def measure_stain(rgb: Rgb) -> Stain | None:
     unit = float(median(green.flat[sparse[plain if plain.any() else ...]]))
     deepest = _deepest(density)
     foreground = ~background & (deepest > FOREGROUND_SHARE * unit)
-    return Stain(density, _cleaned(foreground), purple, unit)
+    overexposed = bool(surface.coefficients[1, 0] >= _WHITE)
+    return Stain(density, _cleaned(foreground), purple, unit, overexposed)
 
 
 def _deepest(density: NDArray[np.float32]) -> NDArray[np.float32]:

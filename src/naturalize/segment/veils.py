@@ -24,11 +24,12 @@ def without_veil(
 ) -> NDArray[np.bool_]:
     """Return a nucleated cell's pixels, bool (h, w), without the veil around its dark body.
 
-    Basophils burst into such veils; their body is all granules, which count as nucleus here.
-    ``nuclei`` and ``stain`` are those of the same window, ``diameter_px`` is that of a red cell.
+    Basophils burst into such veils; their body is all granules, which count as nucleus here. On an
+    overexposed picture cytoplasm is as pale, and all stays. ``nuclei`` and ``stain`` are those of
+    the same window, ``diameter_px`` is that of a red cell.
     """
     dark, pale = own & nuclei, own & ~nuclei
-    if min(np.count_nonzero(dark), np.count_nonzero(pale)) < _LEAST_PIXELS:
+    if stain.overexposed or min(np.count_nonzero(dark), np.count_nonzero(pale)) < _LEAST_PIXELS:
         return own
     unit, green = stain.red_cell_density, stain.density[..., 1]
     usual = float(median(green[pale])) / unit
