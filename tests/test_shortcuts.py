@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -134,8 +135,11 @@ def test_sources_are_those_curation_found() -> None:
     assert sources_of(rows) == {"a.jpg": "another"}
 
 
-def answering_by(part: slice, split: Artefact) -> object:
-    """A network that knows a picture by a square of its pixels, and names the class it had."""
+def answering_by(part: slice, split: Artefact, *, reach_px: int = 0) -> object:
+    """A network that knows a picture by a square of its pixels, and names the class it had.
+
+    Within ``reach_px`` it knows the square where it lies somewhere else.
+    """
     from naturalize.datasets.manifest import read_sample
     from naturalize.train.pixels import fit_square
 
@@ -147,10 +151,18 @@ def answering_by(part: slice, split: Artefact) -> object:
         ]
     ).astype(float)
     numbers = [real.classes.index(sample.label) for sample in real.test]
+    steps = range(-reach_px, reach_px + 1)
+    shifted = [slice(part.start + step, part.stop + step) for step in steps]
 
     def predict(network: object, pixels: Tensor, **_: object) -> NDArray[np.float32]:
-        seen = pixels.numpy().transpose(0, 2, 3, 1)[:, part, part].astype(float)
-        off = np.abs(seen[:, None] - known[None]).mean(axis=(2, 3, 4))
+        seen = pixels.numpy().transpose(0, 2, 3, 1).astype(float)
+        off = np.min(
+            [
+                np.abs(seen[:, None, rows, columns] - known[None]).mean(axis=(2, 3, 4))
+                for rows, columns in product(shifted, shifted)
+            ],
+            axis=0,
+        )
         return np.eye(len(real.classes), dtype=np.float32)[np.array(numbers)[off.argmin(axis=1)]]
 
     return predict
@@ -175,7 +187,7 @@ def test_a_network_that_reads_the_surroundings_is_caught(
 def test_a_network_that_reads_the_cell_is_not(
     runs: list[Artefact], split: Artefact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    middle = answering_by(slice(12, 20), split)
+    middle = answering_by(slice(12, 20), split, reach_px=1)
     monkeypatch.setattr("naturalize.audit.make_shortcuts.predict", middle)
     made = make_shortcuts({"cnn": runs[:1]}, tmp_path / "out")
     found = Shortcuts.load(made)
