@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from naturalize.segment.regions import find_boxes
+from naturalize.segment.regions import find_boxes, inner_distance
 
 _CORE, _CORE_OF_OWN = 0.3, 0.6
 """Radius of the disc that reaches a cell's body: in diameters of a red cell, and at most in radii
@@ -35,9 +35,9 @@ def _beads_of(own: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
     """Return the beads of one object, bool (h, w), as if it went on beyond its array."""
     frame = round(_CORE * diameter_px) + 2
     framed = np.pad(own, frame, mode="edge")
-    depth = _distance_within(framed)
+    depth = inner_distance(framed)
     radius = min(_CORE * diameter_px, _CORE_OF_OWN * float(depth.max()))
-    body = framed & (_distance_within(depth <= radius) <= radius + 1)
+    body = framed & (inner_distance(depth <= radius) <= radius + 1)
     count, parts, stats, _ = cv2.connectedComponentsWithStats(
         (framed & ~body).view(np.uint8), connectivity=4
     )
@@ -49,8 +49,3 @@ def _beads_of(own: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
             if np.count_nonzero(beside) < _NECK * 2 * float(depth[one].max()):
                 beads |= one
     return beads[frame:-frame, frame:-frame]
-
-
-def _distance_within(pixels: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return each pixel's distance in px to the nearest one outside the mask, 0 outside."""
-    return np.asarray(cv2.distanceTransform(pixels.view(np.uint8), cv2.DIST_L2, 5), np.float32)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from naturalize.geometry import Box
 from naturalize.segment.mask import Kind, Mask
-from naturalize.segment.regions import fill_holes, label_regions
+from naturalize.segment.regions import bounds, fill_holes, largest_piece
 
 OVERLAP = "overlap"
 _FIRST: dict[Kind, int] = {"WBC": 0, "PLT": 1, "RBC": 2}
@@ -85,8 +85,6 @@ def _largest_piece(pixels: NDArray[np.bool_]) -> tuple[Box, NDArray[np.bool_]] |
     """Return the box and the pixels of the largest connected piece, None where there is none."""
     if not pixels.any():
         return None
-    labels, stats = label_regions(pixels)
-    largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-    left, top, width, height = (int(v) for v in stats[largest, :4])
-    box = Box(top, left, height, width)
-    return box, labels[box.slices] == largest
+    piece = largest_piece(pixels)
+    box = Box.of(bounds(piece, 0))
+    return box, piece[box.slices]

@@ -23,7 +23,7 @@ from naturalize.segment.mask import Kind, Mask
 from naturalize.segment.nucleus import find_nuclei, nuclear_pixels
 from naturalize.segment.platelets import find_platelets
 from naturalize.segment.red_cell_size import LEAST_DIAMETER_PX, red_cell_diameter
-from naturalize.segment.regions import label_regions
+from naturalize.segment.regions import largest_piece
 from naturalize.segment.stain import Stain, measure_stain
 
 TOUCHING = "touching"
@@ -149,10 +149,7 @@ def _largest_pieces(labels: NDArray[np.int32]) -> NDArray[np.int32]:
     objects = compact.reshape(labels.shape).astype(np.int32) + int(values[0] != 0)
     for number, window in enumerate(ndimage.find_objects(objects), start=1):
         own = objects[window] == number
-        pieces, stats = label_regions(own)
-        if len(stats) > 2:
-            largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-            objects[window][own & (pieces != largest)] = 0
+        objects[window][own & ~largest_piece(own)] = 0
     return objects
 
 

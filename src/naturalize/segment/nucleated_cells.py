@@ -51,7 +51,7 @@ def with_nuclei_settled(
     if not parts.nuclei.any():
         return shown
     cell = SEEN.index("WBC")
-    settled = _without_giants(shown, parts.nuclei > 0, stain, diameter_px)
+    settled = _with_platelets_settled(shown, parts.nuclei > 0, stain, diameter_px)
     here = bounds(parts.nuclei > 0)
     nuclei = parts.nuclei[here]
     told = np.bincount(nuclei[settled[here] == cell], minlength=int(nuclei.max()) + 1)
@@ -62,7 +62,7 @@ def with_nuclei_settled(
     return settled
 
 
-def _without_giants(
+def _with_platelets_settled(
     shown: NDArray[np.uint8], nucleus: NDArray[np.bool_], stain: Stain, diameter_px: float
 ) -> NDArray[np.uint8]:
     """Return what each pixel shows, platelets that hold a nucleus turned into nucleated cells.

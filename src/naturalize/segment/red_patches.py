@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.quantiles import median
-from naturalize.segment.regions import label_areas, opened
+from naturalize.segment.regions import inner_distance, label_areas, largest_piece, opened
 from naturalize.segment.stain import FOREGROUND_SHARE, Stain
 
 _BLUR = 0.02
@@ -45,7 +45,7 @@ def without_red_patches(
         patches |= patch
     if not patches.any():
         return own
-    return _largest(opened(own & ~patches, _LEAST_WIDTH * diameter_px)) & own
+    return largest_piece(opened(own & ~patches, _LEAST_WIDTH * diameter_px)) & own
 
 
 def _patches(
@@ -67,7 +67,7 @@ def _patches(
     else:
         return
     parts, areas = label_areas(opened(red, _LEAST_WIDTH * diameter_px))
-    inner = cv2.distanceTransform(np.pad(own, 1).view(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    inner = inner_distance(np.pad(own, 1))[1:-1, 1:-1]
     along = np.bincount(parts[own & (inner < 1 + _EDGE * diameter_px)], minlength=len(areas))
     large = (areas > least_area * diameter_px**2) & (along > _LEAST_EDGE * diameter_px)
     yield from (parts == number for number in np.flatnonzero(large) if number)
@@ -82,10 +82,3 @@ def _is_even(density: NDArray[np.float32], diameter_px: float) -> NDArray[np.boo
 def _smoothed(plane: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:
     plane = np.ascontiguousarray(plane)
     return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma_px), np.float32)
-
-
-def _largest(pixels: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the largest connected region of a mask."""
-    parts, areas = label_areas(pixels)
-    areas[0] = 0
-    return np.asarray((parts == areas.argmax()) & pixels)

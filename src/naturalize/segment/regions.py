@@ -162,6 +162,18 @@ def inner_distance(pixels: NDArray[np.bool_]) -> NDArray[np.float32]:
     return widened(np.asarray(part, dtype=np.float32), here, pixels.shape)
 
 
+def largest_piece(pixels: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the largest connected region of a mask.
+
+    >>> largest_piece(np.array([[True, False, True, True]])).tolist()
+    [[False, False, True, True]]
+    """
+    labels, n_regions = number_regions(pixels)
+    if n_regions < 2:
+        return pixels
+    return np.asarray(labels == 1 + np.bincount(labels.ravel())[1:].argmax())
+
+
 def near(pixels: NDArray[np.bool_], distance_px: float) -> NDArray[np.bool_]:
     """Whether each pixel lies less than ``distance_px`` from a mask, or in it."""
     here = bounds(pixels, int(distance_px) + 1)

@@ -24,7 +24,7 @@ from naturalize.segment.nucleus import PurpleParts, find_nuclei, nuclear_pixels
 from naturalize.segment.platelets import find_platelets, with_haze
 from naturalize.segment.red_cell_size import LEAST_DIAMETER_PX, red_cell_diameter
 from naturalize.segment.red_cells import RedCells, split_red_cells
-from naturalize.segment.regions import find_boxes, solidity
+from naturalize.segment.regions import find_boxes, largest_piece, solidity
 from naturalize.segment.segmenter import Segmenter
 from naturalize.segment.stain import Stain, measure_stain
 from naturalize.segment.star_cells import find_star_cells
@@ -201,23 +201,14 @@ def _mask(
     reasons: tuple[str, ...] = (),
 ) -> Mask:
     """Return the largest piece of ``pixels``, which lie in ``window`` on an image of ``shape``."""
-    piece, inner = _largest_piece(pixels)
-    top, left = window[0].start + inner.top, window[1].start + inner.left
-    box = Box(top, left, inner.height, inner.width)
-    own = piece[inner.slices]
+    piece = largest_piece(pixels)
+    left, top, width, height = cv2.boundingRect(piece.view(np.uint8))
+    own = piece[top : top + height, left : left + width]
+    top, left = window[0].start + top, window[1].start + left
+    box = Box(top, left, height, width)
     nucleus = None if nuclei is None else (nuclei[box.slices] > 0) & own
     border = top == 0 or left == 0 or box.bottom == shape[0] or box.right == shape[1]
     return Mask(kind, box, own.copy(), nucleus, solidity(own), border, reasons)
-
-
-def _largest_piece(pixels: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Box]:
-    """Return the largest connected part and its box."""
-    count, labels = cv2.connectedComponents(pixels.view(np.uint8))
-    several = count > 2
-    largest = 1 + int(np.bincount(labels.ravel())[1:].argmax()) if several else 1
-    piece = np.asarray(labels == largest) if several else pixels
-    left, top, width, height = cv2.boundingRect(piece.view(np.uint8))
-    return piece, Box(top, left, height, width)
 
 
 def _enlarged(mask: Mask, small: tuple[int, ...], large: tuple[int, ...]) -> Mask:
