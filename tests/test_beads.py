@@ -28,7 +28,7 @@ def beads_of(pixels: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return find_beads(pixels.astype(np.int32), DIAMETER_PX)
 
 
-@pytest.mark.parametrize("radius", [6, 8, 10, 14])
+@pytest.mark.parametrize("radius", [6, 8, 10, 14, 20])
 @pytest.mark.parametrize("way", [(1, 0), (0, -1), (0.6, 0.8)])
 def test_a_small_body_on_a_neck_is_a_bead(radius: int, way: tuple[float, float]) -> None:
     off = CELL[1] + radius

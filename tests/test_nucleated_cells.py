@@ -42,18 +42,23 @@ def found(
     beside: tuple[float, float],
     voting: NDArray[np.bool_] = CELL,
     faint: NDArray[np.bool_] = NOTHING,
+    spur: NDArray[np.bool_] = NOTHING,
 ) -> NDArray[np.bool_]:
     """Return the cell found where ``beside`` it lies something that was taken for part of it.
 
-    What is ``faint`` of the cell absorbs as little as a halo does.
+    What is ``faint`` of the cell absorbs as little as a halo does; a ``spur`` is stained as it is.
     """
     density = np.zeros((SIDE, SIDE, 3), np.float32)
     purple = np.zeros((SIDE, SIDE), np.float32)
-    for where, (absorbed, azure) in ((BESIDE, beside), (CELL, CYTOPLASM), (NUCLEUS, (0.9, 0.8))):
+    for where, (absorbed, azure) in (
+        (BESIDE, beside),
+        (CELL | spur, CYTOPLASM),
+        (NUCLEUS, (0.9, 0.8)),
+    ):
         density[where], purple[where] = absorbed, azure
     density[faint], purple[faint] = 0.02, 0.01
     stain = Stain(density, density[..., 1] > 0.02, purple, 0.3)
-    shown = np.where(CELL | BESIDE, np.uint8(SEEN.index("WBC")), np.uint8(0))
+    shown = np.where(CELL | BESIDE | spur, np.uint8(SEEN.index("WBC")), np.uint8(0))
     nuclei = NUCLEUS.astype(np.int32)
     parts = PurpleParts(nuclei, np.zeros_like(CELL))
     return find_cells(shown, sight(voting), parts, stain, 50.0) > 0
@@ -122,3 +127,34 @@ def test_a_nucleus_mostly_told_a_cells_is_so_wholly(share: float, whole: bool) -
     assert (settled[NUCLEUS] == SEEN.index("WBC")).all() == whole
     assert (settled[~NUCLEUS] == 0).all()
     assert (settled == shown).all() == (not whole)
+
+
+def test_spurs_are_cut() -> None:
+    spur = np.zeros_like(CELL)
+    spur[78:82, 20:100] = True
+    cell = found((0, 0), voting=CELL | spur, spur=spur)
+    assert cell[CELL].mean() > 0.98
+    assert (cell & spur & ~CELL).sum() < 0.2 * (spur & ~CELL).sum()
+
+
+@pytest.mark.parametrize(
+    ("middle", "radius", "kind"),
+    [
+        pytest.param((80, 60), 30.0, "PLT", id="whole"),
+        pytest.param((80, 10), 30.0, "WBC", id="cut by the border"),
+        pytest.param((80, 80), 45.0, "WBC", id="large"),
+    ],
+)
+def test_a_body_without_a_nucleus_is_at_most_a_platelet(
+    middle: tuple[int, int], radius: float, kind: str
+) -> None:
+    body = disc(*middle, radius)
+    density = np.repeat((body * np.float32(0.5))[..., None], 3, axis=2)
+    stain = Stain(density, body, body * np.float32(0.3), 0.3)
+    shown = np.where(body, np.uint8(SEEN.index("WBC")), np.uint8(0))
+    parts = PurpleParts(NOTHING.astype(np.int32), NOTHING)
+    settled = with_nuclei_settled(shown, parts, stain, 50.0)
+    assert set(settled[body]) == {SEEN.index(kind)}
+    assert not settled[~body].any()
+    cells = find_cells(shown, sight(NOTHING), parts, stain, 50.0) > 0
+    assert cells[body].mean() == pytest.approx(float(kind == "WBC"), abs=0.02)

@@ -13,8 +13,9 @@ from naturalize.segment.stain import Stain
 DIAMETER_PX = 60.0
 SIDE_PX = 160
 MIDDLE, RADIUS, NUCLEUS = 80, 50, 25
-BLUE, PINK, EOSIN, RED = 0.45, 0.25, 0.1, 0.0
-"""Purple share of density: of blue, pink and eosinophil cytoplasm, and of haemoglobin."""
+BLUE, PALE_BLUE, PINK, EOSIN, RED = 0.6, 0.4, 0.25, 0.1, 0.0
+"""Purple share of density: of cytoplasm blue, pale blue, pink and full of eosin, and of
+haemoglobin."""
 
 
 def disc(row: int, column: int, radius: int) -> NDArray[np.bool_]:
@@ -27,18 +28,24 @@ CELL, NUCLEI = disc(MIDDLE, MIDDLE, RADIUS), disc(MIDDLE, MIDDLE, NUCLEUS)
 
 
 def left_of(
-    patch: NDArray[np.bool_], cytoplasm: float, granular: NDArray[np.bool_] | None = None
+    patch: NDArray[np.bool_],
+    cytoplasm: float,
+    granular: NDArray[np.bool_] | None = None,
+    taken: NDArray[np.bool_] = CELL,
 ) -> NDArray[np.bool_]:
-    """Return what is left of a cell of which ``patch`` has the colour of haemoglobin."""
+    """Return what is left of a cell of which ``patch`` has the colour of haemoglobin.
+
+    ``taken`` is what was taken for the cell.
+    """
     green = np.where(CELL | patch, 0.3, 0.0).astype(np.float32)
     if granular is not None:
         grains = np.random.default_rng(0).normal(0, 1, CELL.shape).astype(np.float32)
-        green[granular & CELL] += 0.4 * cv2.GaussianBlur(grains, (0, 0), 1.2)[granular & CELL]
+        green[granular & taken] += 0.4 * cv2.GaussianBlur(grains, (0, 0), 1.2)[granular & taken]
     share = np.where(patch, RED, cytoplasm).astype(np.float32)
     share[NUCLEI] = 0.6
     density = np.repeat(green[..., None], 3, axis=2)
     stain = Stain(density, CELL, green * share, red_cell_density=0.3)
-    return without_red_patches(CELL, NUCLEI, stain, DIAMETER_PX)
+    return without_red_patches(taken, NUCLEI, stain, DIAMETER_PX)
 
 
 @pytest.mark.parametrize(("row", "column"), [(80, 130), (35, 80), (120, 48)])
@@ -63,12 +70,20 @@ def test_what_is_the_cells_own_stays(patch: NDArray[np.bool_], cytoplasm: float)
     assert (left_of(patch, cytoplasm) == CELL).all()
 
 
+@pytest.mark.parametrize("cytoplasm", [PALE_BLUE, PINK])
+def test_a_round_cell_may_be_pink_in_a_place(cytoplasm: float) -> None:
+    bite = disc(80, 124, 22) & CELL & ~NUCLEI
+    assert (left_of(bite, cytoplasm) == CELL).all()
+    assert left_of(bite, BLUE)[bite].mean() < 0.15
+
+
 def test_beside_pink_cytoplasm_a_patch_must_be_even() -> None:
-    red_cell = disc(80, 134, 30)
-    left = left_of(red_cell, PINK, granular=~red_cell)
-    assert left[red_cell & CELL].mean() < 0.25
+    red_cell = disc(80, 138, 22)
+    whole = CELL | red_cell
+    left = left_of(red_cell, PINK, granular=~red_cell, taken=whole)
+    assert left[red_cell].mean() < 0.25
     assert left[CELL & ~red_cell].mean() > 0.97
-    assert (left_of(red_cell, PINK, granular=CELL) == CELL).all()
+    assert (left_of(red_cell, PINK, granular=whole, taken=whole) == whole).all()
 
 
 def test_one_piece_is_left() -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from naturalize.segment.regions import find_boxes, inner_distance
 
-_CORE, _CORE_OF_OWN = 0.3, 0.6
+_CORE, _CORE_OF_OWN = 0.42, 0.6
 """Radius of the disc that reaches a cell's body: in diameters of a red cell, and at most in radii
 of the cell itself."""
 _LEAST = 0.17

@@ -17,6 +17,7 @@ from naturalize.segment.beads import find_beads
 from naturalize.segment.cell_net import SEEN, Sight
 from naturalize.segment.regions import (
     bounds,
+    closed,
     fill_holes,
     find_boxes,
     near,
@@ -31,6 +32,9 @@ from naturalize.segment.star_cells import find_star_cells, part_regions
 _GREY = 0.75
 _AZURE = 0.1
 _HAIR = 0.1
+_SMOOTH, _SMOOTH_OF_OWN = (0.25, 0.12), (0.25, 0.15)
+"""Below which width a notch is filled and a hair cut: in diameters of a red cell, and at most in
+diameters of the platelet itself."""
 _EDGE_SHARE = 0.3
 _EDGE_AZURE = 0.1
 _BEYOND = 0.08
@@ -59,9 +63,11 @@ def find_platelets(
     for number, place in enumerate(find_boxes(labels), start=1):
         if place is not None:
             here = stain.window(place)
-            for piece in _parted(_stained(labels[place] == number, here), diameter_px):
+            body = labels[place] == number
+            for piece in _parted(_stained(body, here), diameter_px):
                 if _is_platelet(piece, here, diameter_px):
-                    found[place][piece] = next(numbers)
+                    free = body & (found[place] == 0)
+                    found[place][_smooth(piece, diameter_px) & free] = next(numbers)
     return found
 
 
@@ -76,6 +82,16 @@ def _stained(body: NDArray[np.bool_], stain: Stain) -> NDArray[np.bool_]:
     least = _EDGE_SHARE * float(median(density[body]))
     dense = density > max(least, FOREGROUND_SHARE * stain.red_cell_density)
     return np.asarray(body & dense & (azure > _EDGE_AZURE * float(median(azure[body]))))
+
+
+def _smooth(piece: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
+    """Return a platelet without the notches and hairs that a threshold leaves at its edge."""
+    own_px = 2 * np.sqrt(np.count_nonzero(piece) / np.pi)
+    notch, hair = (
+        min(width * diameter_px, width_of_own * own_px)
+        for width, width_of_own in zip(_SMOOTH, _SMOOTH_OF_OWN, strict=True)
+    )
+    return opened(closed(piece, notch), hair)
 
 
 def _parted(piece: NDArray[np.bool_], diameter_px: float) -> Iterator[NDArray[np.bool_]]:

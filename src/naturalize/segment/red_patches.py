@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.quantiles import median
-from naturalize.segment.regions import inner_distance, label_areas, largest_piece, opened
+from naturalize.segment.regions import inner_distance, label_areas, largest_piece, opened, solidity
 from naturalize.segment.stain import FOREGROUND_SHARE, Stain
 
 _BLUR = 0.02
@@ -28,6 +26,9 @@ _LEAST_WIDTH, _EDGE, _LEAST_EDGE = 0.1, 0.01, 0.1
 _LEAST_AREA, _LEAST_AREA_BESIDE_PINK = 0.04, 0.08
 """In diameters of a red cell, or in such squares: how wide a patch is, how near the cell's edge it
 comes, how much lies there, and how large it is."""
+_WHOLE, _BITE, _DEEP_BLUE = 0.98, 0.025, 0.5
+"""Solidity of a cell so round that it hardly holds a part of another, what a bite takes of it, and
+the purple share of cytoplasm from which no pink place can be its own."""
 _LEAST_CYTOPLASM = 50
 _NOTHING = np.float32(1e-6)
 
@@ -40,37 +41,43 @@ def without_red_patches(
     Only a cell whose cytoplasm is bluer than haemoglobin loses any. ``nuclei`` and ``stain`` are
     those of the same window, ``diameter_px`` is that of a red cell.
     """
-    patches = np.zeros_like(own)
-    for patch in _patches(own, nuclei, stain, diameter_px):
-        patches |= patch
-    if not patches.any():
-        return own
-    return largest_piece(opened(own & ~patches, _LEAST_WIDTH * diameter_px)) & own
-
-
-def _patches(
-    own: NDArray[np.bool_], nuclei: NDArray[np.bool_], stain: Stain, diameter_px: float
-) -> Iterator[NDArray[np.bool_]]:
-    """Yield the patches of one cell, bool of the shape of its box."""
     cytoplasm = own & ~nuclei
     if np.count_nonzero(cytoplasm) < _LEAST_CYTOPLASM:
-        return
+        return own
     density = _smoothed(stain.density[..., 1], _BLUR * diameter_px)
     share = _smoothed(stain.purple, _BLUR * diameter_px) / np.maximum(density, _NOTHING)
-    usual, least_area = float(median(share[cytoplasm])), _LEAST_AREA
+    usual = float(median(share[cytoplasm]))
     red = cytoplasm & (density > FOREGROUND_SHARE * stain.red_cell_density)
     if usual >= _BLUE:
         red &= share < min(_OF_OWN * usual, _MOST_PURPLE)
     elif usual > _PINK:
         red &= (share < _MOST_BESIDE_PINK) & _is_even(stain.density[..., 1], diameter_px)
-        least_area = _LEAST_AREA_BESIDE_PINK
     else:
-        return
+        return own
+    least_area = _LEAST_AREA if usual >= _BLUE else _LEAST_AREA_BESIDE_PINK
+    patches = _at_edge(red, own, least_area, diameter_px)
+    if not patches.any():
+        return own
+    rest = largest_piece(opened(own & ~patches, _LEAST_WIDTH * diameter_px)) & own
+    return own if usual < _DEEP_BLUE and _is_bite(own, rest) else rest
+
+
+def _at_edge(
+    red: NDArray[np.bool_], own: NDArray[np.bool_], least_area: float, diameter_px: float
+) -> NDArray[np.bool_]:
+    """Return the regions of ``red`` that are large and lie along the edge of a cell."""
     parts, areas = label_areas(opened(red, _LEAST_WIDTH * diameter_px))
     inner = inner_distance(np.pad(own, 1))[1:-1, 1:-1]
     along = np.bincount(parts[own & (inner < 1 + _EDGE * diameter_px)], minlength=len(areas))
     large = (areas > least_area * diameter_px**2) & (along > _LEAST_EDGE * diameter_px)
-    yield from (parts == number for number in np.flatnonzero(large) if number)
+    large[0] = False
+    return np.take(large, parts)
+
+
+def _is_bite(own: NDArray[np.bool_], rest: NDArray[np.bool_]) -> bool:
+    """Whether ``rest`` is a whole round cell with a piece bitten out."""
+    whole = solidity(own)
+    return whole > _WHOLE and solidity(rest) < whole - _BITE
 
 
 def _is_even(density: NDArray[np.float32], diameter_px: float) -> NDArray[np.bool_]:

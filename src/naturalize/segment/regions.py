@@ -202,6 +202,19 @@ def opened(pixels: NDArray[np.bool_], width_px: float) -> NDArray[np.bool_]:
     return smooth[reach : reach + height, reach : reach + width] > 0
 
 
+def closed(pixels: NDArray[np.bool_], width_px: float) -> NDArray[np.bool_]:
+    """Return a mask with what a disc of ``width_px`` does not reach from outside it.
+
+    >>> notched = np.ones((9, 9), dtype=bool)
+    >>> notched[:5, 4] = False
+    >>> bool(closed(notched, 3)[4, 4])
+    True
+    """
+    reach = max(1, round(width_px)) | 1
+    outside = ~np.pad(pixels, reach)
+    return ~opened(outside, width_px)[reach:-reach, reach:-reach]
+
+
 def shrunk(pixels: NDArray[np.bool_], step: int) -> NDArray[np.float32]:
     """Return the share of a mask in each block of ``step`` by ``step`` pixels, float32.
 
