@@ -46,12 +46,14 @@ def without_red_patches(
         return own
     density = _smoothed(stain.density[..., 1], _BLUR * diameter_px)
     share = _smoothed(stain.purple, _BLUR * diameter_px) / np.maximum(density, _NOTHING)
-    usual = float(median(share[cytoplasm]))
     red = cytoplasm & (density > FOREGROUND_SHARE * stain.red_cell_density)
+    even = red & (share < _MOST_BESIDE_PINK) & _is_even(stain.density[..., 1], diameter_px)
+    rather = cytoplasm & ~even
+    usual = float(median(share[rather if rather.sum() > even.sum() else cytoplasm]))
     if usual >= _BLUE:
         red &= share < min(_OF_OWN * usual, _MOST_PURPLE)
     elif usual > _PINK:
-        red &= (share < _MOST_BESIDE_PINK) & _is_even(stain.density[..., 1], diameter_px)
+        red = even
     else:
         return own
     least_area = _LEAST_AREA if usual >= _BLUE else _LEAST_AREA_BESIDE_PINK
