@@ -7,7 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.quantiles import median
-from naturalize.segment.regions import inner_distance, label_areas, largest_piece, opened, solidity
+from naturalize.segment.regions import (
+    inner_distance,
+    label_areas,
+    largest_piece,
+    near,
+    opened,
+    solidity,
+)
 from naturalize.segment.stain import FOREGROUND_SHARE, Stain
 
 _BLUR = 0.02
@@ -22,10 +29,11 @@ beside pink cytoplasm."""
 _FINE, _COARSE, _EVEN = 0.0125, 0.04, 0.075
 """Red cells are even, where pink cytoplasm is granular: by what share density changes between two
 smoothings, in diameters of a red cell."""
-_LEAST_WIDTH, _EDGE, _LEAST_EDGE = 0.1, 0.01, 0.1
+_LEAST_WIDTH, _EDGE, _LEAST_EDGE, _FRINGE = 0.1, 0.01, 0.1, 0.12
 _LEAST_AREA, _LEAST_AREA_BESIDE_PINK = 0.04, 0.08
 """In diameters of a red cell, or in such squares: how wide a patch is, how near the cell's edge it
-comes, how much lies there, and how large it is."""
+comes, how much lies there, how far from what is even its blurred edge reaches, and how large it
+is."""
 _WHOLE, _BITE, _DEEP_BLUE = 0.98, 0.025, 0.5
 """Solidity of a cell so round that it hardly holds a part of another, what a bite takes of it, and
 the purple share of cytoplasm from which no pink place can be its own."""
@@ -38,28 +46,28 @@ def without_red_patches(
 ) -> NDArray[np.bool_]:
     """Return a nucleated cell's pixels, bool (h, w), without patches of haemoglobin.
 
-    Only a cell whose cytoplasm is bluer than haemoglobin loses any. ``nuclei`` and ``stain`` are
-    those of the same window, ``diameter_px`` is that of a red cell.
+    Only a cell whose cytoplasm is bluer than haemoglobin loses any, and a round one that is not
+    plainly bluer no bite. ``nuclei`` and ``stain`` are those of the same window, ``diameter_px`` is
+    that of a red cell.
     """
     cytoplasm = own & ~nuclei
     if np.count_nonzero(cytoplasm) < _LEAST_CYTOPLASM:
         return own
     density = _smoothed(stain.density[..., 1], _BLUR * diameter_px)
     share = _smoothed(stain.purple, _BLUR * diameter_px) / np.maximum(density, _NOTHING)
-    red = cytoplasm & (density > FOREGROUND_SHARE * stain.red_cell_density)
-    even = red & (share < _MOST_BESIDE_PINK) & _is_even(stain.density[..., 1], diameter_px)
+    dense = cytoplasm & (density > FOREGROUND_SHARE * stain.red_cell_density)
+    even = dense & (share < _MOST_BESIDE_PINK) & _is_even(stain.density[..., 1], diameter_px)
     rather = cytoplasm & ~even
     usual = float(median(share[rather if rather.sum() > even.sum() else cytoplasm]))
-    if usual >= _BLUE:
-        red &= share < min(_OF_OWN * usual, _MOST_PURPLE)
-    elif usual > _PINK:
-        red = even
-    else:
+    if usual <= _PINK:
         return own
-    least_area = _LEAST_AREA if usual >= _BLUE else _LEAST_AREA_BESIDE_PINK
-    patches = _at_edge(red, own, least_area, diameter_px)
+    blue = usual >= _BLUE
+    red = dense & (share < (min(_OF_OWN * usual, _MOST_PURPLE) if blue else _MOST_BESIDE_PINK))
+    sure, least_area = (red, _LEAST_AREA) if blue else (even, _LEAST_AREA_BESIDE_PINK)
+    patches = _at_edge(sure, own, least_area, diameter_px)
     if not patches.any():
         return own
+    patches |= red & near(patches, _FRINGE * diameter_px)
     rest = largest_piece(opened(own & ~patches, _LEAST_WIDTH * diameter_px)) & own
     return own if usual < _DEEP_BLUE and _is_bite(own, rest) else rest
 
