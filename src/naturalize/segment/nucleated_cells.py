@@ -12,11 +12,9 @@ from naturalize.segment.nucleus import PurpleParts
 from naturalize.segment.red_patches import without_red_patches
 from naturalize.segment.regions import (
     bounds,
-    cut_by_border,
     fill_holes,
     find_boxes,
     label_areas,
-    label_regions,
     opened,
     widened,
 )
@@ -26,9 +24,8 @@ from naturalize.segment.veils import without_veil
 
 _THREAD, _SPUR = 0.25, 0.16
 _HAEMOGLOBIN = 0.2
-_LEAST_AREA, _BARE_AREA, _LARGEST_BARE = 0.3, 0.7, 2.0
-"""In areas of a red cell, how large a nucleated cell is at least: one with a nucleus, one without
-that the border cuts, and any other without."""
+_LEAST_AREA = 0.3
+_BARE_AREA = 0.7
 _LEAST_VOTES = 50
 _NUCLEAR = 0.25
 _LARGEST_PLATELET, _MOST_OF_NUCLEUS = 1.0, 0.5
@@ -49,12 +46,11 @@ def with_nuclei_settled(
     """Return what each pixel shows, whatever is a nucleus turned into nucleated cells.
 
     Where a slide stains nuclei faintly, or out of focus, the network takes cells, or parts of their
-    nuclei, for something else. A body without a nucleus that lies whole on the image is at most a
-    platelet.
+    nuclei, for something else.
     """
-    cell = SEEN.index("WBC")
     if not parts.nuclei.any():
-        return _with_bare_settled(shown, parts.nuclei > 0, diameter_px)
+        return shown
+    cell = SEEN.index("WBC")
     settled = _with_platelets_settled(shown, parts.nuclei > 0, stain, diameter_px)
     here = bounds(parts.nuclei > 0)
     nuclei = parts.nuclei[here]
@@ -63,24 +59,7 @@ def with_nuclei_settled(
     mostly[0] = False
     settled = settled.copy()
     settled[here][np.take(mostly, nuclei)] = cell
-    return _with_bare_settled(settled, parts.nuclei > 0, diameter_px)
-
-
-def _with_bare_settled(
-    shown: NDArray[np.uint8], nucleus: NDArray[np.bool_], diameter_px: float
-) -> NDArray[np.uint8]:
-    """Return what each pixel shows, bodies without a nucleus turned into platelets.
-
-    Of a cell that the border cuts, the nucleus may lie beyond; of a large one it may be too faint.
-    """
-    bodies, stats = label_regions(shown == SEEN.index("WBC"))
-    area = stats[:, cv2.CC_STAT_AREA] / (np.pi / 4 * diameter_px**2)
-    bare = (area > _LEAST_AREA) & (area < _LARGEST_BARE) & ~cut_by_border(stats, shown.shape)
-    bare[0] = False
-    bare[bodies[nucleus]] = False
-    if not bare.any():
-        return shown
-    return np.where(np.take(bare, bodies), np.uint8(SEEN.index("PLT")), shown)
+    return settled
 
 
 def _with_platelets_settled(
@@ -146,24 +125,24 @@ def find_cells(
     for number, place in enumerate(find_boxes(trimmed), start=1):
         if place is not None:
             own = trimmed[place] == number
-            kept = _own_part(own, nuclei[place], stain.window(place), diameter_px)
-            if not (nuclei[place] & kept).any() and not _at_border(place, raw.shape):
-                kept &= np.count_nonzero(kept) > _LARGEST_BARE * np.pi / 4 * diameter_px**2
-            trimmed[place][own & ~kept] = 0
+            part = _own_part(own, nuclei[place], stain.window(place), diameter_px)
+            trimmed[place][own & ~part] = 0
     return trimmed
 
 
 def _own_part(
     own: NDArray[np.bool_], nuclei: NDArray[np.bool_], stain: Stain, diameter_px: float
 ) -> NDArray[np.bool_]:
-    """Return a cell's pixels, bool (h, w), without red cells, veils and thin spurs."""
+    """Return a cell's pixels, bool (h, w), without red cells, veils and thin spurs.
+
+    A body without a nucleus that has the colour of haemoglobin is a red cell's, wholly.
+    """
     rest = without_red_patches(own, nuclei, stain, diameter_px)
-    rest = without_veil(rest, nuclei, stain, diameter_px)
-    return opened(rest, _SPUR * diameter_px) & rest
-
-
-def _at_border(place: tuple[slice, slice], shape: tuple[int, ...]) -> bool:
-    return any(s.start == 0 or s.stop == n for s, n in zip(place, shape, strict=False))
+    rest = opened(without_veil(rest, nuclei, stain, diameter_px), _SPUR * diameter_px) & rest
+    if (rest & nuclei).any():
+        return rest
+    purple, density = stain.purple[rest].sum(), stain.density[rest][..., 1].sum()
+    return rest if purple > _HAEMOGLOBIN * density else np.zeros_like(rest)
 
 
 def without_beads(
