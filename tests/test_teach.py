@@ -23,8 +23,7 @@ from naturalize.seeds import child
 from naturalize.segment import Smear
 from naturalize.segment.cell_net import N_RAYS, SEEN, UNIT_PX, unfolded
 from naturalize.teach import learn as learning
-from naturalize.teach.crowd import draw_crowd, placed_mask
-from naturalize.teach.layers import crowd_picture
+from naturalize.teach.crowd import crowd_picture, draw_crowd, placed_mask
 from naturalize.teach.learn import learn
 from naturalize.teach.lesson import Lesson, make_lesson, pack_lessons, unpack_lessons
 from naturalize.teach.make_network import NETWORK, make_network

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,10 +14,12 @@ from naturalize.compose.appearance import moved_weight
 from naturalize.compose.canvas import inside
 from naturalize.compose.placement import draw_scene, orient
 from naturalize.compose.recipe import Recipe, load_recipe
+from naturalize.compose.render import paint
 from naturalize.compose.scene import Density, Placement, Scene, Variation
 from naturalize.cutouts.bank import CutoutBank, CutoutRow
 from naturalize.cutouts.cutout import FULL
 from naturalize.geometry import Box
+from naturalize.images import Rgb, decode, encode_jpeg
 from naturalize.teach.pile import piled
 
 _LOOK = {"density": 0.2, "density_per_channel": 0.1, "density_per_cell": 0.15}
@@ -29,7 +32,7 @@ _CROWDS: tuple[dict[str, Any], ...] = (
     {"red_cells": (5, 40), "overlap": 0.2, "stain": "any"} | _ANYHOW,
 )
 """Red cells as one real image shows them, or many, or few, anywhere."""
-_PILED = 0.5
+_PILED = 0.4
 _SHIFTED = 0.5
 _SUBJECTS = (0, 0, 1, 1, 2)
 _SUBJECTS_MEET = 0.03
@@ -39,6 +42,8 @@ _MOST_PRESSED = 0.25
 _BENT = 0.45
 _PLATELETS = (0, 1, 2, 4, 7)
 _BEYOND_PX = 40
+_EDGE_PX = 1.0
+"""How softly a nucleated cell's edge covers what lies below it, a standard deviation."""
 
 
 @dataclass(eq=False)
@@ -76,6 +81,23 @@ def draw_crowd(bank: CutoutBank, *, rng: np.random.Generator) -> Scene:
         rest = list(piled(rest, bank, rng=rng))
     bystanders = [*_pressed(crowd, rest, subjects), *_platelets(crowd)]
     return scene.model_copy(update={"placements": (*subjects, *bystanders)})
+
+
+def crowd_picture(scene: Scene, bank: CutoutBank) -> Rgb:
+    """Return the picture of a crowd, uint8 (height, width, 3), in which what lies on what is seen.
+
+    Red cells that overlap are seen through one another; nucleated cells hide what lies below them.
+    Where a red cell shows through pale cytoplasm a network learns that what is red may be a
+    nucleated cell's.
+    """
+    recipe = load_recipe("recomposed")
+    nucleated = [one for one in scene.placements if bank.by_id[one.cutout].kind == "WBC"]
+    whole, _ = paint(scene, bank, recipe)
+    alone, own = paint(scene.model_copy(update={"placements": tuple(nucleated)}), bank, recipe)
+    share = cv2.GaussianBlur((own > 0).astype(np.float32), (0, 0), _EDGE_PX)[..., None]
+    pixels = np.rint(whole + share * (alone.astype(np.float32) - whole)).astype(np.uint8)
+    jpeg = encode_jpeg(pixels, quality=recipe.encode.quality, chroma=recipe.encode.chroma)
+    return decode(jpeg, proven=True)
 
 
 def placed_mask(bank: CutoutBank, placement: Placement) -> tuple[NDArray[np.bool_], Box]:

@@ -20,8 +20,7 @@ from naturalize.segment.nucleus import nuclear_pixels
 from naturalize.segment.red_cell_size import LEAST_DIAMETER_PX
 from naturalize.segment.smear import Smear
 from naturalize.segment.stain import measure_stain
-from naturalize.teach.crowd import draw_crowd, placed_mask
-from naturalize.teach.layers import crowd_picture, layers_of
+from naturalize.teach.crowd import crowd_picture, draw_crowd, placed_mask
 
 A = TypeVar("A", bound=np.generic)
 SEVERAL = -1
@@ -86,24 +85,21 @@ def _truth(
 ) -> tuple[NDArray[np.uint8], NDArray[np.int16], NDArray[np.float64]]:
     """Return what every pixel of a scene shows, whose it is, and the cells' outlines.
 
-    The upper layer has what two share; where red cells of one layer overlap it is of several.
+    Nucleated cells lie on platelets, and those on red cells.
     """
     shape = scene.height_px, scene.width_px
     shown, owner = np.zeros(shape, np.uint8), np.zeros(shape, np.int16)
+    kinds = [bank.by_id[one.cutout].kind for one in scene.placements]
     masks = [placed_mask(bank, one) for one in scene.placements]
-    for layer in layers_of(scene, bank):
-        before = np.zeros(shape, np.bool_)
-        for place in layer:
-            mask, box = masks[place]
+    for kind in ("RBC", "PLT", "WBC"):
+        for number, (own_kind, (mask, box)) in enumerate(zip(kinds, masks, strict=True), start=1):
             seen = box.clipped(*shape)
-            if seen.height <= 0 or seen.width <= 0:
+            if own_kind != kind or seen.height <= 0 or seen.width <= 0:
                 continue
             own = mask[inside(box, seen)]
-            kind = bank.by_id[scene.placements[place].cutout].kind
-            shared = own & before[seen.slices] & (kind == "RBC")
-            before[seen.slices] |= own
+            shared = own & (owner[seen.slices] != 0) if kind == "RBC" else np.zeros_like(own)
             np.copyto(shown[seen.slices], np.uint8(SEEN.index(kind)), where=own)
-            np.copyto(owner[seen.slices], np.int16(place + 1), where=own)
+            np.copyto(owner[seen.slices], np.int16(number), where=own)
             np.copyto(owner[seen.slices], np.int16(SEVERAL), where=shared)
     return shown, owner, np.stack([_outline(mask, box) for mask, box in masks])
 
