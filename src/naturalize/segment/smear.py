@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from naturalize.errors import InputError
 from naturalize.geometry import Box
 from naturalize.images import Rgb
+from naturalize.segment.bays import without_bays
 from naturalize.segment.cell_net import look, network_digest, shown_by
 from naturalize.segment.mask import Kind, Mask
 from naturalize.segment.nuclear_size import nucleated_cells_only
@@ -35,6 +36,8 @@ _LEAST_RED_CELL_SCORE = 0.24
 _USUAL_AREA = 1.6
 _LEAST_SEEN, _LEAST_OWN = 0.25, 0.4
 """Of a red cell's usual area what must be seen of one, and of its own what no other covers."""
+_LEAST_KEPT = 0.55
+"""Of what a red cell's outline holds, how much must be no slide that opens to its edge."""
 _PURPLE_SHARE = 0.42
 
 
@@ -116,7 +119,7 @@ class Smear(Segmenter):
         return [
             *_cell_masks(cells, parts, diameter),
             *_platelet_masks(platelets, diameter),
-            *_red_cell_masks(red_cells, stain, diameter),
+            *_red_cell_masks(red_cells, stain, ~(stain.foreground | taken), diameter),
         ]
 
     def red_cell_diameter_px(self, stain: Stain, nuclear: NDArray[np.bool_]) -> float:
@@ -155,7 +158,9 @@ def _platelet_masks(platelets: NDArray[np.int32], diameter_px: float) -> list[Ma
     return [mask for mask in masks if mask.area_px >= 0.012 * diameter_px**2]
 
 
-def _red_cell_masks(cells: RedCells, stain: Stain, diameter_px: float) -> list[Mask]:
+def _red_cell_masks(
+    cells: RedCells, stain: Stain, slide: NDArray[np.bool_], diameter_px: float
+) -> list[Mask]:
     """Return one mask a red cell, of those that are likely right.
 
     The score is how well the votes agree, less where what is seen of the cell alone is no rounded
@@ -178,8 +183,10 @@ def _red_cell_masks(cells: RedCells, stain: Stain, diameter_px: float) -> list[M
         if seen and score > _LEAST_RED_CELL_SCORE and not _is_purple(mask, stain):
             place, pixels = cells.whole.get(number, own)
             if mask.area_px > _LEAST_OWN * np.count_nonzero(pixels):
-                whole = _mask("RBC", pixels, place, shape, reasons=reasons)
-                masks.append(replace(whole, score=score))
+                kept = without_bays(pixels, slide[place], place, shape, diameter_px)
+                if np.count_nonzero(kept) > _LEAST_KEPT * np.count_nonzero(pixels):
+                    whole = _mask("RBC", kept, place, shape, reasons=reasons)
+                    masks.append(replace(whole, score=score))
     return masks
 
 
