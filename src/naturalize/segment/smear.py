@@ -27,6 +27,7 @@ from naturalize.segment.red_cell_size import LEAST_DIAMETER_PX, red_cell_diamete
 from naturalize.segment.red_cells import RedCells, split_red_cells
 from naturalize.segment.regions import find_boxes, largest_piece, solidity
 from naturalize.segment.segmenter import Segmenter
+from naturalize.segment.snap import snapped
 from naturalize.segment.stain import Stain, measure_stain
 from naturalize.segment.star_cells import find_star_cells
 
@@ -103,7 +104,9 @@ class Smear(Segmenter):
             return []
         parts = find_nuclei(stain, nuclear, diameter)
         sight = look(stain, diameter, self._network_file)
+        green = stain.density[..., 1]
         stars = find_star_cells(sight, "RBC")
+        stars = snapped(stars, green, diameter, stain.red_cell_density)
         shown = with_nuclei_settled(shown_by(sight, stain.foreground.shape), parts, stain, diameter)
         cells = find_cells(shown, sight, parts, stain, diameter)
         shown, cells = without_beads(shown, cells, diameter)
@@ -114,7 +117,7 @@ class Smear(Segmenter):
             stars,
             diameter,
             other=taken,
-            density=stain.density[..., 1],
+            density=green,
         )
         return [
             *_cell_masks(cells, parts, diameter),
