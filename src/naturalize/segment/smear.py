@@ -18,6 +18,7 @@ from naturalize.segment.mask import Kind, Mask
 from naturalize.segment.nuclear_size import nucleated_cells_only
 from naturalize.segment.nucleated_cells import (
     find_cells,
+    with_cytoplasm_settled,
     with_nuclei_settled,
     without_beads,
 )
@@ -108,6 +109,7 @@ class Smear(Segmenter):
         stars = find_star_cells(sight, "RBC")
         stars = snapped(stars, green, diameter, stain.red_cell_density)
         shown = with_nuclei_settled(shown_by(sight, stain.foreground.shape), parts, stain, diameter)
+        shown = with_cytoplasm_settled(shown, parts.nuclei > 0)
         cells = find_cells(shown, sight, parts, stain, diameter)
         shown, cells = without_beads(shown, cells, diameter)
         platelets = find_platelets(shown, sight, stain, diameter)
