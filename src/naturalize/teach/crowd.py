@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -33,6 +34,8 @@ _CROWDS: tuple[dict[str, Any], ...] = (
 )
 """Red cells as one real image shows them, or many, or few, anywhere."""
 _PILED = 0.4
+_LARGEST = 1.2
+"""Red cells larger than so many times the median are left out."""
 _SHIFTED = 0.5
 _SUBJECTS = (0, 0, 1, 1, 2)
 _SUBJECTS_MEET = 0.03
@@ -77,10 +80,27 @@ def draw_crowd(bank: CutoutBank, *, rng: np.random.Generator) -> Scene:
     )
     _take(crowd, first)
     subjects = [first, *_further_subjects(crowd)]
+    rest = [one for one in rest if not _is_double(one, bank)]
     if rng.random() < _PILED:
         rest = list(piled(rest, bank, rng=rng))
     bystanders = [*_pressed(crowd, rest, subjects), *_platelets(crowd)]
     return scene.model_copy(update={"placements": (*subjects, *bystanders)})
+
+
+def _is_double(placement: Placement, bank: CutoutBank) -> bool:
+    """Whether a red cell is so large that it may be two, one over the other, cut out as one.
+
+    Who learns from them that two are one tells them so again.
+    """
+    row = bank.by_id[placement.cutout]
+    return row.kind == "RBC" and row.area_px > _LARGEST * _usual_area(bank)
+
+
+@lru_cache(maxsize=1)
+def _usual_area(bank: CutoutBank) -> float:
+    """Return the median area of a bank's red cells in px."""
+    rows, _ = bank.bystanders["RBC"]
+    return float(np.median([row.area_px for row in rows]))
 
 
 def crowd_picture(scene: Scene, bank: CutoutBank) -> Rgb:
