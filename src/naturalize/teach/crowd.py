@@ -34,8 +34,9 @@ _CROWDS: tuple[dict[str, Any], ...] = (
 )
 """Red cells as one real image shows them, or many, or few, anywhere."""
 _PILED = 0.4
-_LARGEST = 1.2
-"""Red cells larger than so many times the median are left out."""
+_LARGEST, _LONG, _LONG_FROM = 1.35, 1.18, 1.05
+"""Red cells are left out from so many times the median area on, and where they are so many times
+longer than wide from the last on."""
 _SHIFTED = 0.5
 _SUBJECTS = (0, 0, 1, 1, 2)
 _SUBJECTS_MEET = 0.03
@@ -88,12 +89,17 @@ def draw_crowd(bank: CutoutBank, *, rng: np.random.Generator) -> Scene:
 
 
 def _is_double(placement: Placement, bank: CutoutBank) -> bool:
-    """Whether a red cell is so large that it may be two, one over the other, cut out as one.
+    """Whether a red cell may be two, one over the other, cut out as one: very large, or long.
 
     Who learns from them that two are one tells them so again.
     """
     row = bank.by_id[placement.cutout]
-    return row.kind == "RBC" and row.area_px > _LARGEST * _usual_area(bank)
+    if row.kind != "RBC" or row.area_px < _LONG_FROM * _usual_area(bank):
+        return False
+    mask = (bank.cutout(row.id).weight == FULL).view(np.uint8)
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    _, sides, _ = cv2.minAreaRect(max(contours, key=len))
+    return max(sides) > _LONG * min(sides) or row.area_px > _LARGEST * _usual_area(bank)
 
 
 @lru_cache(maxsize=1)
