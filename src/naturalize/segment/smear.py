@@ -34,7 +34,7 @@ from naturalize.segment.star_cells import find_star_cells
 
 RED_CELL_MICRONS = 7.5
 _FALLBACK_DIAMETER = 0.21
-_LEAST_RED_CELL_SCORE = 0.24
+_LEAST_RED_CELL_SCORE = 0.28
 _USUAL_AREA = 1.6
 _LEAST_SEEN, _LEAST_OWN = 0.25, 0.4
 """Of a red cell's usual area what must be seen of one, and of its own what no other covers."""
