@@ -8,7 +8,11 @@ import pytest
 from numpy.typing import NDArray
 
 from naturalize.segment.cell_net import COARSE, N_RAYS, SEEN, Sight
-from naturalize.segment.nucleated_cells import find_cells, with_nuclei_settled
+from naturalize.segment.nucleated_cells import (
+    find_cells,
+    with_cytoplasm_settled,
+    with_nuclei_settled,
+)
 from naturalize.segment.nucleus import PurpleParts
 from naturalize.segment.stain import Stain
 
@@ -127,6 +131,27 @@ def test_a_nucleus_mostly_told_a_cells_is_so_wholly(share: float, whole: bool) -
     assert (settled[NUCLEUS] == SEEN.index("WBC")).all() == whole
     assert (settled[~NUCLEUS] == 0).all()
     assert (settled == shown).all() == (not whole)
+
+
+@pytest.mark.parametrize(("kind", "slice_kind"), [("WBC", "PLT"), ("PLT", "WBC")])
+def test_a_slice_told_otherwise_is_the_bodys_that_a_nucleus_tells(
+    kind: str, slice_kind: str
+) -> None:
+    body = disc(80, 80, 30)
+    shown = np.where(body, np.uint8(SEEN.index(kind)), np.uint8(0))
+    shown[body & (np.arange(SIDE)[None, :] > 95)] = SEEN.index(slice_kind)
+    nucleus = disc(80, 70, 12) & (kind == "WBC")
+    settled = with_cytoplasm_settled(shown, nucleus)
+    assert set(settled[body]) == {SEEN.index(kind)}
+    assert not settled[~body].any()
+
+
+@pytest.mark.parametrize("nucleated", [True, False])
+def test_a_platelet_that_lies_against_a_cell_stays(nucleated: bool) -> None:
+    cell, platelet = disc(80, 60, 30), disc(80, 97, 9)
+    shown = np.where(cell, np.uint8(SEEN.index("WBC")), np.uint8(0))
+    shown[platelet & ~cell] = SEEN.index("PLT")
+    assert np.array_equal(with_cytoplasm_settled(shown, disc(80, 60, 12) & nucleated), shown)
 
 
 def test_spurs_are_cut() -> None:

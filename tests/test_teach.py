@@ -69,6 +69,16 @@ def test_crowds_cut_press_and_add(loaded: CutoutBank) -> None:
     )
 
 
+def test_crowds_leave_out_red_cells_that_may_be_two(loaded: CutoutBank) -> None:
+    areas = {row.id: row.area_px for row in loaded.bystanders["RBC"][0]}
+    usual = float(np.median(list(areas.values())))
+    scenes = [draw_crowd(loaded, rng=child(i, "crowd")) for i in range(20)]
+    placed = {one.cutout for scene in scenes for one in scene.placements} & set(areas)
+    assert max(areas.values()) > 1.4 * usual
+    assert max(areas[one] for one in placed) < 1.35 * usual
+    assert len(placed) > 0.7 * len(areas)
+
+
 def of_kind(kind: str, placements: Sequence[Placement], bank: CutoutBank) -> list[Placement]:
     return [one for one in placements if bank.by_id[one.cutout].kind == kind]
 
