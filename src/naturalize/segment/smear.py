@@ -170,7 +170,7 @@ def _red_cell_masks(
 
     The score is how well the votes agree, less where what is seen of the cell alone is no rounded
     whole or very large. A cell over or under another is told whole, what they share included; one
-    of which others take most is none.
+    of which others take most is none, nor is an outline that is nearly half ``slide`` at its edge.
     """
     shape = cells.labels.shape
     usual = np.pi / 4 * diameter_px**2
@@ -185,13 +185,14 @@ def _red_cell_masks(
         score = mask.score**2 * float(cells.agreement[number])
         score *= min(1.0, _USUAL_AREA * usual / mask.area_px)
         seen = _LEAST_SEEN * usual < mask.area_px < 2.5 * usual
-        if seen and score > _LEAST_RED_CELL_SCORE and not _is_purple(mask, stain):
-            place, pixels = cells.whole.get(number, own)
-            if mask.area_px > _LEAST_OWN * np.count_nonzero(pixels):
-                kept = without_bays(pixels, slide[place], place, shape, diameter_px)
-                if np.count_nonzero(kept) > _LEAST_KEPT * np.count_nonzero(pixels):
-                    whole = _mask("RBC", kept, place, shape, reasons=reasons)
-                    masks.append(replace(whole, score=score))
+        if not seen or score <= _LEAST_RED_CELL_SCORE or _is_purple(mask, stain):
+            continue
+        place, pixels = cells.whole.get(number, own)
+        kept = without_bays(pixels, slide[place], place, shape, diameter_px)
+        outlined = np.count_nonzero(pixels)
+        if mask.area_px > _LEAST_OWN * outlined and np.count_nonzero(kept) > _LEAST_KEPT * outlined:
+            whole = _mask("RBC", kept, place, shape, reasons=reasons)
+            masks.append(replace(whole, score=score))
     return masks
 
 

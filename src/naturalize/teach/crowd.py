@@ -35,8 +35,8 @@ _CROWDS: tuple[dict[str, Any], ...] = (
 """Red cells as one real image shows them, or many, or few, anywhere."""
 _PILED = 0.4
 _LARGEST, _LONG, _LONG_FROM = 1.35, 1.18, 1.05
-"""Red cells are left out from so many times the median area on, and where they are so many times
-longer than wide from the last on."""
+"""Red cells are left out from ``_LARGEST`` times the median area on, and from ``_LONG_FROM`` times
+on where they are ``_LONG`` times longer than wide."""
 _SHIFTED = 0.5
 _SUBJECTS = (0, 0, 1, 1, 2)
 _SUBJECTS_MEET = 0.03
