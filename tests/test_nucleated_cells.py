@@ -133,6 +133,12 @@ def test_a_nucleus_mostly_told_a_cells_is_so_wholly(share: float, whole: bool) -
     assert (settled == shown).all() == (not whole)
 
 
+def evenly(purple: float) -> Stain:
+    """Return stain that is the same everywhere, ``purple`` its share that is no haemoglobin's."""
+    density = np.full((SIDE, SIDE, 3), 0.3, np.float32)
+    return Stain(density, density[..., 0] > 0, np.float32(purple) * density[..., 1], 0.3)
+
+
 @pytest.mark.parametrize(("kind", "slice_kind"), [("WBC", "PLT"), ("PLT", "WBC")])
 def test_a_slice_told_otherwise_is_the_bodys_that_a_nucleus_tells(
     kind: str, slice_kind: str
@@ -141,7 +147,7 @@ def test_a_slice_told_otherwise_is_the_bodys_that_a_nucleus_tells(
     shown = np.where(body, np.uint8(SEEN.index(kind)), np.uint8(0))
     shown[body & (np.arange(SIDE)[None, :] > 95)] = SEEN.index(slice_kind)
     nucleus = disc(80, 70, 12) & (kind == "WBC")
-    settled = with_cytoplasm_settled(shown, nucleus)
+    settled = with_cytoplasm_settled(shown, nucleus, evenly(0.1))
     assert set(settled[body]) == {SEEN.index(kind)}
     assert not settled[~body].any()
 
@@ -151,7 +157,18 @@ def test_a_platelet_that_lies_against_a_cell_stays(nucleated: bool) -> None:
     cell, platelet = disc(80, 60, 30), disc(80, 97, 9)
     shown = np.where(cell, np.uint8(SEEN.index("WBC")), np.uint8(0))
     shown[platelet & ~cell] = SEEN.index("PLT")
-    assert np.array_equal(with_cytoplasm_settled(shown, disc(80, 60, 12) & nucleated), shown)
+    settled = with_cytoplasm_settled(shown, disc(80, 60, 12) & nucleated, evenly(0.5))
+    assert np.array_equal(settled, shown)
+
+
+@pytest.mark.parametrize(("purple", "kind"), [(0.5, "WBC"), (0.1, "RBC")])
+def test_a_tail_as_blue_as_cytoplasm_is_the_cells(purple: float, kind: str) -> None:
+    body = disc(80, 80, 30)
+    shown = np.where(body, np.uint8(SEEN.index("WBC")), np.uint8(0))
+    tail = body & (np.arange(SIDE)[None, :] > 95)
+    shown[tail] = SEEN.index("RBC")
+    settled = with_cytoplasm_settled(shown, disc(80, 70, 12), evenly(purple))
+    assert set(settled[tail]) == {SEEN.index(kind)}
 
 
 def test_spurs_are_cut() -> None:

@@ -109,7 +109,7 @@ class Smear(Segmenter):
         stars = find_star_cells(sight, "RBC")
         stars = snapped(stars, green, diameter, stain.red_cell_density)
         shown = with_nuclei_settled(shown_by(sight, stain.foreground.shape), parts, stain, diameter)
-        shown = with_cytoplasm_settled(shown, parts.nuclei > 0)
+        shown = with_cytoplasm_settled(shown, parts.nuclei > 0, stain)
         cells = find_cells(shown, sight, parts, stain, diameter)
         shown, cells = without_beads(shown, cells, diameter)
         platelets = find_platelets(shown, sight, stain, diameter)
