@@ -29,7 +29,7 @@ from naturalize.segment.red_cells import RedCells, split_red_cells
 from naturalize.segment.regions import find_boxes, largest_piece, solidity
 from naturalize.segment.segmenter import Segmenter
 from naturalize.segment.snap import snapped
-from naturalize.segment.stain import Stain, measure_stain
+from naturalize.segment.stain import NO_HAEMOGLOBIN, Stain, measure_stain
 from naturalize.segment.star_cells import find_star_cells
 
 RED_CELL_MICRONS = 7.5
@@ -40,7 +40,6 @@ _LEAST_SEEN, _LEAST_OWN = 0.25, 0.4
 """Of a red cell's usual area what must be seen of one, and of its own what no other covers."""
 _LEAST_KEPT = 0.55
 """Of what a red cell's outline holds, how much must be no slide that opens to its edge."""
-_PURPLE_SHARE = 0.42
 
 
 @dataclass(frozen=True)
@@ -201,7 +200,7 @@ def _is_purple(mask: Mask, stain: Stain) -> bool:
     rows, columns = mask.box.slices
     place, pixels = (slice(rows.start, rows.stop, 3), columns), mask.pixels[::3]
     density = stain.density[place][..., 1][pixels]
-    return bool(stain.purple[place][pixels].sum() > _PURPLE_SHARE * density.sum())
+    return bool(stain.purple[place][pixels].sum() > NO_HAEMOGLOBIN * density.sum())
 
 
 def _mask(

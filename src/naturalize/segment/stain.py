@@ -21,6 +21,8 @@ _MIN_DENSITY = 0.02
 _COHERENT_SHARE = 0.3
 FOREGROUND_SHARE = 0.3
 """Density of the foreground at least, in units of the red cells' own."""
+NO_HAEMOGLOBIN = 0.42
+"""Purple share of density from which a place or a body is no red cell's."""
 _MAX_HAEMOGLOBIN_RATIO = 1.2
 _NUCLEAR_DEPTH = 2.5
 _SAME_STAIN = 1.3
