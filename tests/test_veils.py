@@ -37,7 +37,7 @@ def left_of(
     return without_veil(CELL, nucleus, stain, DIAMETER_PX)
 
 
-@pytest.mark.parametrize(("density", "purple"), [(0.7, 0.1), (0.4, 0.1), (0.2, 0.15)])
+@pytest.mark.parametrize(("density", "purple"), [(1.1, 0.2), (0.7, 0.1), (0.4, 0.1), (0.2, 0.15)])
 def test_a_veil_around_a_dark_body_is_left_out(density: float, purple: float) -> None:
     body = disc(40)
     left = left_of(body, density, purple)
@@ -53,9 +53,10 @@ def test_a_halo_is_left_out_around_any_nucleus() -> None:
 @pytest.mark.parametrize(
     ("radius", "density", "purple"),
     [
-        pytest.param(40, 1.2, 0.1, id="dense"),
+        pytest.param(40, 1.6, 0.1, id="dense"),
         pytest.param(40, 0.7, 0.4, id="blue"),
         pytest.param(28, 0.6, 0.1, id="little nucleus"),
+        pytest.param(49, 0.6, 0.1, id="a blurred edge"),
         pytest.param(0, 0.2, 0.1, id="no nucleus"),
         pytest.param(CELL_RADIUS, 0.2, 0.1, id="nothing but nucleus"),
     ],
@@ -63,6 +64,20 @@ def test_a_halo_is_left_out_around_any_nucleus() -> None:
 def test_cytoplasm_stays(radius: int, density: float, purple: float) -> None:
     nucleus = disc(radius) if radius else np.zeros_like(CELL)
     assert (left_of(nucleus, density, purple) == CELL).all()
+
+
+def test_a_lobed_nucleus_is_no_dark_body() -> None:
+    lobes = disc(46)
+    lobes[:80, 65:95] = False
+    assert (left_of(lobes, 0.7, 0.1) == CELL).all()
+
+
+def test_granules_and_the_gaps_between_them_are_one_body() -> None:
+    body, gaps = disc(40), np.zeros_like(CELL)
+    gaps[::12] = gaps[:, ::12] = True
+    left = left_of(body & ~gaps, 0.7, 0.1)
+    assert left[body].mean() > 0.98
+    assert left[CELL & ~body].mean() < 0.04
 
 
 def test_on_an_overexposed_picture_all_stays() -> None:
