@@ -10,17 +10,17 @@ from naturalize.quantiles import median
 from naturalize.segment.regions import closed, fill_holes, opened, solidity
 from naturalize.segment.stain import FOREGROUND_SHARE, Stain
 
-_PALE, _PURPLE = 1.3, 0.25
-"""Density and purple part of it, in units of a red cell's density, below which what lies around a
-dark body is a veil; cytoplasm as pale belongs to cells with less nucleus, which keep it."""
-_MUCH, _SOLID = 0.5, 0.83
+_PURPLE = 0.25
+"""Purple part of the density of what lies around a dark body below which it is a veil; cytoplasm as
+pale and red belongs to cells with less nucleus, which keep it."""
+_MUCH, _SOLID = 0.55, 0.83
 """Of the cell what its dark body fills, and of its own convex hull."""
 _LEAST_AROUND = 0.03
 """Of the cell, what lies around the body; a thinner ring is its blurred edge."""
 _GAPS, _LEAST_WIDTH = 0.12, 0.12
 """Widths, in red cells, of gaps between granules that a body closes, and of what is left off it."""
 _BODY = 0.25
-"""A body without its veil ends at this share of its nucleus' density."""
+"""A veil is paler than this share of its body's nuclear density, where the body ends."""
 _EDGE = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
 _LEAST_PIXELS = 50
 
@@ -42,12 +42,11 @@ def without_veil(
     area = np.count_nonzero(own)
     if np.count_nonzero(around) < max(_LEAST_PIXELS, _LEAST_AROUND * area):
         return own
-    unit, green = stain.red_cell_density, stain.density[..., 1]
-    usual, purple = float(median(green[around])), float(median(stain.purple[around]))
+    green = stain.density[..., 1]
+    usual, least = float(median(green[around])), _BODY * float(median(green[dark]))
     much = np.count_nonzero(body) > _MUCH * area and solidity(body) > _SOLID
-    veiled = much and usual < _PALE * unit and purple < _PURPLE * unit
-    if not (veiled or usual < FOREGROUND_SHARE * unit):
+    veiled = much and usual < least and float(median(stain.purple[around])) < _PURPLE * usual
+    if not (veiled or usual < FOREGROUND_SHARE * stain.red_cell_density):
         return own
-    dense = own & (green > _BODY * float(median(green[dark])))
-    whole = fill_holes(closed(dense, _GAPS * diameter_px))
+    whole = fill_holes(closed(own & (green > least), _GAPS * diameter_px))
     return opened(whole, _LEAST_WIDTH * diameter_px) & own
