@@ -11,10 +11,11 @@ from naturalize.segment.regions import closed, fill_holes, opened, solidity
 from naturalize.segment.stain import FOREGROUND_SHARE, Stain
 
 _PURPLE = 0.25
-"""Purple part of the density of what lies around a dark body below which it is a veil; cytoplasm as
-pale and red belongs to cells with less nucleus, which keep it."""
-_MUCH, _SOLID = 0.55, 0.83
+"""Purple part of the density of what lies around a dark body below which it is a veil."""
+_MUCH, _SOLID = 0.25, 0.83
 """Of the cell what its dark body fills, and of its own convex hull."""
+_UNEVEN = 0.6
+"""Coefficient of variation of a veil's density; smeared stain is patchy, cytoplasm is not."""
 _LEAST_AROUND = 0.03
 """Of the cell, what lies around the body; a thinner ring is its blurred edge."""
 _GAPS, _LEAST_WIDTH = 0.12, 0.12
@@ -43,9 +44,11 @@ def without_veil(
     if np.count_nonzero(around) < max(_LEAST_PIXELS, _LEAST_AROUND * area):
         return own
     green = stain.density[..., 1]
-    usual, least = float(median(green[around])), _BODY * float(median(green[dark]))
+    pale, least = green[around], _BODY * float(median(green[dark]))
+    usual = float(median(pale))
     much = np.count_nonzero(body) > _MUCH * area and solidity(body) > _SOLID
-    veiled = much and usual < least and float(median(stain.purple[around])) < _PURPLE * usual
+    reddish = usual < least and float(median(stain.purple[around])) < _PURPLE * usual
+    veiled = much and reddish and float(pale.std()) > _UNEVEN * float(pale.mean())
     if not (veiled or usual < FOREGROUND_SHARE * stain.red_cell_density):
         return own
     whole = fill_holes(closed(own & (green > least), _GAPS * diameter_px))
