@@ -12,7 +12,7 @@ from naturalize.segment.stain import FOREGROUND_SHARE, Stain
 
 _PURPLE = 0.25
 """Purple part of the density of what lies around a dark body below which it is a veil."""
-_MUCH, _SOLID = 0.25, 0.83
+_MUCH, _SOLID = 0.37, 0.83
 """Of the cell what its dark body fills, and of its own convex hull."""
 _UNEVEN = 0.6
 """Coefficient of variation of a veil's density; smeared stain is patchy, cytoplasm is not."""
