@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True, order=True)
 class Box:
@@ -27,6 +31,16 @@ class Box:
         """
         rows, columns = slices
         return cls(rows.start, columns.start, rows.stop - rows.start, columns.stop - columns.start)
+
+    @classmethod
+    def around(cls, mask: NDArray[np.bool_]) -> Box:
+        """Return the smallest box around the pixels of a mask (h, w); all 0 where there is none.
+
+        >>> Box.around(np.array([[False, False, False], [False, True, True]]))
+        Box(top=1, left=1, height=1, width=2)
+        """
+        left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
+        return cls(top, left, height, width)
 
     @property
     def bottom(self) -> int:
@@ -57,6 +71,10 @@ class Box:
         top, left = min(self.top, other.top), min(self.left, other.left)
         bottom, right = max(self.bottom, other.bottom), max(self.right, other.right)
         return Box(top, left, bottom - top, right - left)
+
+    def moved(self, down_px: int, right_px: int) -> Box:
+        """Return the box moved down and to the right."""
+        return Box(self.top + down_px, self.left + right_px, self.height, self.width)
 
     def clipped(self, height_px: int, width_px: int) -> Box:
         """Return the part of this box inside an image; its sides are 0 when there is none."""

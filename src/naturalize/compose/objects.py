@@ -108,12 +108,5 @@ def _neighbours(scene: Scene, bank: CutoutBank) -> list[tuple[str, Kind, str, Pa
 
 def _fitted(box: Box, pixels: NDArray[np.bool_]) -> Part:
     """Return the smallest box around the pixels, and the pixels in it."""
-    rows, columns = (np.flatnonzero(pixels.any(axis=axis)) for axis in (1, 0))
-    close = Box(
-        int(rows[0]),
-        int(columns[0]),
-        int(rows[-1] - rows[0]) + 1,
-        int(columns[-1] - columns[0]) + 1,
-    )
-    on_canvas = Box(box.top + close.top, box.left + close.left, close.height, close.width)
-    return on_canvas, pixels[close.slices]
+    close = Box.around(pixels)
+    return close.moved(box.top, box.left), pixels[close.slices]

@@ -18,6 +18,7 @@ from naturalize.compose.stain import draw_tint
 from naturalize.compose.variation import draw_focus, draw_light, draw_variation
 from naturalize.cutouts.bank import CutoutBank, CutoutRow
 from naturalize.cutouts.cutout import FULL
+from naturalize.geometry import Box
 
 
 def draw_kept_scene(
@@ -69,9 +70,9 @@ def _in_place_of(
     """Return (top, left) that bring the subject's middle to that of the cell taken out."""
     place = bank.cutout(taken_out.id).own_box
     mask = moved_weight(bank.cutout(subject.id).weight, variation) == FULL
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    top = round(place.top + place.height / 2 - float(rows[0] + rows[-1] + 1) / 2)
-    left = round(place.left + place.width / 2 - float(columns[0] + columns[-1] + 1) / 2)
+    own = Box.around(mask)
+    top = round(place.top + place.height / 2 - (own.top + own.height / 2))
+    left = round(place.left + place.width / 2 - (own.left + own.width / 2))
     if not recipe.jpeg_grid or variation.moves:
         return top, left
     return on_grid(subject.box, 0, False, top, left)

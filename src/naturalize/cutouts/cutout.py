@@ -49,9 +49,7 @@ class Cutout:
     @property
     def own_box(self) -> Box:
         """Where the object lies on its donor, without its rim."""
-        rows, columns = (np.flatnonzero(self.mask.any(axis=axis)) for axis in (1, 0))
-        top, left = self.box.top + int(rows[0]), self.box.left + int(columns[0])
-        return Box(top, left, int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1)
+        return Box.around(self.mask).moved(self.box.top, self.box.left)
 
     @cached_property
     def transmittance(self) -> NDArray[np.float32]:

@@ -132,7 +132,7 @@ def close_cut(cutout: Cutout) -> tuple[NDArray[np.uint8], int, int]:
 
     The corner is (top, left) on the donor.
     """
-    rows, columns = (np.flatnonzero(cutout.mask.any(axis=axis)) for axis in (1, 0))
-    inner = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    own = cutout.own_box
+    inner = own.moved(-cutout.box.top, -cutout.box.left).slices
     rgba = np.where(cutout.mask[..., None], cutout.rgba(), np.uint8(0))[inner]
-    return rgba, cutout.box.top + int(rows[0]), cutout.box.left + int(columns[0])
+    return rgba, own.top, own.left

@@ -201,11 +201,9 @@ def _mask(owner: NDArray[np.int32], number: int, item: Placed, overlaps: bool) -
     pixels = owner[inside.slices] == number
     if np.count_nonzero(pixels) < _MIN_VISIBLE_PX:
         return None
-    rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
-    (top, bottom), (left, right) = rows[[0, -1]].tolist(), columns[[0, -1]].tolist()
-    tight = Box(top, left, bottom - top + 1, right - left + 1)
+    tight = Box.around(pixels)
     pixels = pixels[tight.slices].copy()
-    box = Box(inside.top + top, inside.left + left, tight.height, tight.width)
+    box = tight.moved(inside.top, inside.left)
     nucleus = item.layer.nucleus
     return Mask(
         kind=item.layer.kind,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,12 +26,12 @@ def clean(pixels: NDArray[np.bool_]) -> tuple[Box, NDArray[np.bool_]] | None:
     >>> clean(np.array([[True, False, True, True]]))
     (Box(top=0, left=2, height=1, width=2), array([[ True,  True]]))
     """
-    left, top, width, height = cv2.boundingRect(pixels.astype(np.uint8))
-    piece = _largest_piece(pixels[top : top + height, left : left + width])
+    box = Box.around(pixels)
+    piece = _largest_piece(pixels[box.slices])
     if piece is None:
         return None
     inner, kept = piece
-    return Box(top + inner.top, left + inner.left, inner.height, inner.width), fill_holes(kept)
+    return inner.moved(box.top, box.left), fill_holes(kept)
 
 
 def make_disjoint(masks: Sequence[Mask], shape: tuple[int, ...]) -> list[Mask | None]:
@@ -68,7 +67,7 @@ def _without(mask: Mask, taken: NDArray[np.bool_], shape: tuple[int, ...]) -> Ma
     if piece is None or share < _KEPT:
         return None
     inner, pixels = piece
-    box = Box(mask.box.top + inner.top, mask.box.left + inner.left, inner.height, inner.width)
+    box = inner.moved(mask.box.top, mask.box.left)
     nucleus = None if mask.nucleus is None else mask.nucleus[inner.slices] & pixels
     reasons = tuple(dict.fromkeys((*mask.reasons, OVERLAP))) if share < _WHOLE else mask.reasons
     return replace(

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from naturalize.geometry import Box
+
 T = TypeVar("T", bound=np.generic)
 
 _SHORT = 1 << 16
@@ -43,10 +45,7 @@ def bounds(pixels: NDArray[np.bool_], margin_px: int = 1) -> tuple[slice, slice]
     >>> bounds(np.array([[False, False, False, True]]))
     (slice(0, 1, None), slice(2, 4, None))
     """
-    left, top, width, height = cv2.boundingRect(pixels.view(np.uint8))
-    rows = slice(max(0, top - margin_px), min(len(pixels), top + height + margin_px))
-    columns = slice(max(0, left - margin_px), min(pixels.shape[1], left + width + margin_px))
-    return rows, columns
+    return Box.around(pixels).grown(margin_px).clipped(*pixels.shape).slices
 
 
 def label_regions(
@@ -120,12 +119,12 @@ def find_boxes(labels: NDArray[np.int32]) -> list[tuple[slice, slice] | None]:
     >>> find_boxes(np.array([[0, 0, 0], [0, 2, 2]], dtype=np.int32))
     [None, (slice(1, 2, None), slice(1, 3, None))]
     """
-    left, top, width, height = cv2.boundingRect((labels > 0).view(np.uint8))
-    if not width:
+    box = Box.around(labels > 0)
+    if not box.width:
         return []
-    found = ndimage.find_objects(labels[top : top + height, left : left + width])
+    found = ndimage.find_objects(labels[box.slices])
     return [
-        None if place is None else (_moved(place[0], top), _moved(place[1], left))
+        None if place is None else (_moved(place[0], box.top), _moved(place[1], box.left))
         for place in found
     ]
 
@@ -136,11 +135,8 @@ def tightened(place: tuple[slice, slice], pixels: NDArray[np.bool_]) -> tuple[sl
     >>> tightened((slice(5, 7), slice(0, 2)), np.array([[False, False], [False, True]]))
     (slice(6, 7, None), slice(1, 2, None))
     """
-    left, top, width, height = cv2.boundingRect(pixels.view(np.uint8))
-    if not width:
-        return None
-    top, left = top + place[0].start, left + place[1].start
-    return slice(top, top + height), slice(left, left + width)
+    box = Box.around(pixels)
+    return box.moved(place[0].start, place[1].start).slices if box.width else None
 
 
 def _moved(part: slice, by: int) -> slice:

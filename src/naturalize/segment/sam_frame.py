@@ -63,12 +63,12 @@ class Frame:
         if found is None:
             return None
         box, pixels = found
-        return Box(window.top + box.top, window.left + box.left, box.height, box.width), pixels
+        return box.moved(window.top, window.left), pixels
 
     def _window(self, shown: NDArray[np.bool_], side: int) -> Box:
         """Return where in the image the pixels of a mask can lie that logits show."""
-        left, top, width, height = cv2.boundingRect(shown.astype(np.uint8))
-        edges = np.array([(top - 2, left - 2), (top + height + 2, left + width + 2)])
+        near = Box.around(shown).grown(2)
+        edges = np.array([(near.top, near.left), (near.bottom, near.right)])
         scale = np.array(self.shape) / np.array(self.resized) * self.side_px / side
         (top, left), (bottom, right) = np.rint(edges * scale).astype(int).tolist()
         return Box(top, left, bottom - top, right - left).clipped(*self.shape)

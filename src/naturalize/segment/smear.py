@@ -214,12 +214,11 @@ def _mask(
 ) -> Mask:
     """Return the largest piece of ``pixels``, which lie in ``window`` on an image of ``shape``."""
     piece = largest_piece(pixels)
-    left, top, width, height = cv2.boundingRect(piece.view(np.uint8))
-    own = piece[top : top + height, left : left + width]
-    top, left = window[0].start + top, window[1].start + left
-    box = Box(top, left, height, width)
+    inner = Box.around(piece)
+    own = piece[inner.slices]
+    box = inner.moved(window[0].start, window[1].start)
     nucleus = None if nuclei is None else (nuclei[box.slices] > 0) & own
-    border = top == 0 or left == 0 or box.bottom == shape[0] or box.right == shape[1]
+    border = box.top == 0 or box.left == 0 or box.bottom == shape[0] or box.right == shape[1]
     return Mask(kind, box, own.copy(), nucleus, solidity(own), border, reasons)
 
 
