@@ -1,14 +1,15 @@
-"""Masks by two networks in one deck: the same images, judged blind by the same readers.
+"""Masks by two networks, or two states of the code, in one deck that readers judge blind.
 
     python benchmarks/segment_networks.py draw cells.onnx -o out/networks --sheets out/judge
+    python benchmarks/segment_networks.py draw --beside ../older/src -o out/states
     python benchmarks/segment_networks.py judged -o out/networks
 
-Readers draw their own line between good and bad, so masks of two networks are told apart only by
-readers who see both and do not know which is which. ``draw`` cuts the same PBC images with the
-shipped network and with another one. It shows the central cells whose two masks differ (IoU under
-.97), and as many red cells of each network and source, drawn at random. ``judged`` reads what two
-readers said, ``judged-central-1.csv`` and so on, and writes ``networks.json``. A mask is good if
-both say so.
+Readers draw their own line between good and bad, so masks are told apart only by readers who see
+both and do not know which is which. ``draw`` cuts the same PBC images with the segmenter as it is
+(``shipped``) and with the ``other``: another network, or another checkout's code. It shows the
+central cells whose two masks differ (IoU under .97), and as many red cells of each and of each
+source, drawn at random. ``judged`` reads what two readers said, ``judged-central-1.csv`` and so on,
+and writes ``networks.json``. A mask is good if both say so.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 from naturalize import images, seeds
 from naturalize.errors import InputError
 from naturalize.evaluate.compare import mcnemar
-from naturalize.segment import Mask, Smear
+from naturalize.segment import Mask, Segmenter, Smear
 from segment_agreement import iou, share_interval
 from segment_draw import (
     POOL_IMAGES,
@@ -39,6 +40,7 @@ from segment_draw import (
     refuse_existing,
     write_rows,
 )
+from segment_elsewhere import Elsewhere
 from segment_judged import Judgement, agreement, good_by_both, read_judgement
 from segment_sheets import pair, write_pages
 
@@ -79,26 +81,27 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     top.add_argument("step", choices=("draw", "judged"))
-    top.add_argument("network", type=Path, nargs="?", help="draw: an ONNX file written by teach")
+    top.add_argument("network", nargs="?", help="draw: an ONNX file written by teach")
+    top.add_argument("--beside", type=Path, help="draw: the src folder of another checkout")
     top.add_argument("--data", type=Path, default=Path("../shared/data"))
     top.add_argument("-o", "--out", type=Path, required=True)
     top.add_argument("--sheets", type=Path, default=Path("out/judge"))
     top.add_argument("--seed", type=int, default=0)
     top.add_argument("--per-class", type=int, default=20, help="PBC images of a class")
-    top.add_argument("--red-cells", type=int, default=60, help="of each network and source")
+    top.add_argument("--red-cells", type=int, default=60, help="of each and source; may be 0")
     return top
 
 
 def draw(given: argparse.Namespace) -> None:
     """Write tables of what is shown, and the sheets."""
-    if given.network is None:
-        raise InputError("network", "an ONNX file to compare the shipped one with", None)
-    smears = dict(zip(NETWORKS, (Smear(), Smear(network=str(given.network))), strict=True))
+    smears = dict(zip(NETWORKS, (Smear(), other_of(given)), strict=True))
     for name in DRAWS:
         for network in NETWORKS:
             refuse_existing(given.out / f"drawn-{name}-{network}.csv")
     looked_at, central = _central(smears, given)
-    drawn = {"central": central, "objects": _red_cells(smears, given)}
+    drawn = {"central": central}
+    if given.red_cells:
+        drawn["objects"] = _red_cells(smears, given)
     for name, rows in drawn.items():
         deck = shuffled(rows, seed=given.seed)
         for network, some in deck.rows.items():
@@ -110,8 +113,16 @@ def draw(given: argparse.Namespace) -> None:
     (given.out / "draw.json").write_text(json.dumps(about, indent=1) + "\n")
 
 
+def other_of(given: argparse.Namespace) -> Segmenter:
+    """Return what the segmenter as it is is compared with: by network, or by checkout."""
+    if (given.network is None) == (given.beside is None):
+        got = given.network and f"{given.network} and {given.beside}"
+        raise InputError("network", "an ONNX file, or --beside with another checkout's src", got)
+    return Elsewhere.of(given.beside) if given.network is None else Smear(network=given.network)
+
+
 def _central(
-    smears: Mapping[str, Smear], given: argparse.Namespace
+    smears: Mapping[str, Segmenter], given: argparse.Namespace
 ) -> tuple[int, dict[str, list[Row]]]:
     """Return how many central cells were drawn, and those the networks outline differently."""
     drawn, outlines = {}, []
@@ -133,7 +144,7 @@ def _outlined(row: Row, masks: Sequence[Mask], rgb: images.Rgb) -> NDArray[np.bo
     return np.zeros(rgb.shape[:2], np.bool_) if mask is None else mask.to_image(rgb.shape)
 
 
-def _red_cells(smears: Mapping[str, Smear], given: argparse.Namespace) -> dict[str, list[Row]]:
+def _red_cells(smears: Mapping[str, Segmenter], given: argparse.Namespace) -> dict[str, list[Row]]:
     """Return red cells at random, as many of each network and source, of the same images."""
     found = {}
     for network, smear in smears.items():
@@ -160,7 +171,7 @@ def shuffled(rows: Mapping[str, Sequence[Row]], *, seed: int) -> Deck:
 
 
 def _sheets(
-    deck: Deck, smears: Mapping[str, Smear], given: argparse.Namespace, name: str
+    deck: Deck, smears: Mapping[str, Segmenter], given: argparse.Namespace, name: str
 ) -> list[Path]:
     tiles: dict[int, images.Rgb] = {}
     for network, rows in deck.rows.items():
@@ -174,7 +185,10 @@ def judged(folder: Path) -> dict[str, object]:
     """Return what two readers said of both networks' masks."""
     result: dict[str, object] = json.loads((folder / "draw.json").read_text())
     for name in DRAWS:
-        deck = Deck({n: read_rows(folder / f"drawn-{name}-{n}.csv") for n in NETWORKS})
+        tables = {n: folder / f"drawn-{name}-{n}.csv" for n in NETWORKS}
+        if not any(table.exists() for table in tables.values()):
+            continue
+        deck = Deck({n: read_rows(table) for n, table in tables.items()})
         said = [read_judgement(folder / f"judged-{name}-{r}.csv", deck.numbers) for r in (1, 2)]
         compare = compared_pairs if name == "central" else compared_shares
         result[name] = compare(deck, said[0], said[1])

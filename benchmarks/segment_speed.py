@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from naturalize import images, seeds
-from naturalize.errors import InputError
 from naturalize.segment import Segmenter
 from processor import processor
+from segment_elsewhere import Elsewhere
 from segment_truth import pbc_sample
 
 SHAPE = (363, 360, 3)
@@ -41,7 +38,8 @@ def measure_speed(
         "own": lambda path: segmenter.segment(images.read(path)),
     }
     if beside is not None:
-        works["beside"] = smear_of(beside)
+        other = Elsewhere.of(beside)
+        works["beside"] = lambda path: other.smear.segment(other.read(path))
     for work in works.values():
         work(paths[0])
     rounds = [{name: seconds(work, paths) for name, work in works.items()} for _ in range(ROUNDS)]
@@ -70,25 +68,3 @@ def seconds(work: Work, paths: Sequence[Path]) -> float:
     for path in paths:
         work(path)
     return time.process_time() - start
-
-
-def smear_of(src: Path) -> Work:
-    """Return reading and segmenting as another checkout's ``src`` does it, in this process."""
-    if not (src / "naturalize").is_dir():
-        raise InputError("beside", "the src folder of another checkout", src)
-    own = taken_modules()
-    sys.path.insert(0, str(src))
-    try:
-        reader: Any = importlib.import_module("naturalize.images")
-        segmenter: Any = importlib.import_module("naturalize.segment").Smear()
-    finally:
-        sys.path.remove(str(src))
-        taken_modules()
-        sys.modules.update(own)
-    return lambda path: segmenter.segment(reader.read(path))
-
-
-def taken_modules() -> dict[str, Any]:
-    """Take all modules of the package from those known to be imported, and return them."""
-    names = [name for name in sys.modules if name.split(".")[0] == "naturalize"]
-    return {name: sys.modules.pop(name) for name in names}

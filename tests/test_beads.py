@@ -8,6 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from naturalize.segment.beads import find_beads
+from naturalize.segment.cell_net import SEEN
+from naturalize.segment.nucleated_cells import without_beads
+from naturalize.segment.stain import Stain
 
 DIAMETER_PX = 60.0
 CELL = ((100, 100), 45)
@@ -72,3 +75,16 @@ def test_each_object_has_its_own() -> None:
     assert beads.any()
     assert not beads[labels == 7].any()
     assert not find_beads(np.zeros((9, 9), np.int32), DIAMETER_PX).any()
+
+
+@pytest.mark.parametrize(("share", "kind"), [(0.36, "PLT"), (0.55, "WBC")])
+def test_a_bead_as_blue_as_cytoplasm_is_the_cells_own_bleb(share: float, kind: str) -> None:
+    whole = drawn(CELL, ((155, 100), 10), neck_px=5)
+    green = np.where(whole, 0.6, 0.0).astype(np.float32)
+    purple = green * np.where(drawn(CELL), np.float32(0.5), np.float32(share))
+    stain = Stain(np.repeat(green[..., None], 3, axis=2), whole, purple, 0.3)
+    shown = np.where(whole, np.uint8(SEEN.index("WBC")), np.uint8(SEEN.index("slide")))
+    settled, cells = without_beads(shown, whole.astype(np.int32), stain, DIAMETER_PX)
+    assert SEEN[settled[157, 100]] == kind
+    assert (cells[157, 100] > 0) == (kind == "WBC")
+    assert (cells[drawn(CELL) & ~drawn(((155, 100), 14))] > 0).all()

@@ -110,7 +110,7 @@ class Smear(Segmenter):
         shown = with_nuclei_settled(shown_by(sight, stain.foreground.shape), parts, stain, diameter)
         shown = with_cytoplasm_settled(shown, parts.nuclei > 0, stain)
         cells = find_cells(shown, sight, parts, stain, diameter)
-        shown, cells = without_beads(shown, cells, diameter)
+        shown, cells = without_beads(shown, cells, stain, diameter)
         platelets = find_platelets(shown, sight, stain, diameter)
         taken = (cells > 0) | with_haze(platelets > 0, diameter)
         red_cells = split_red_cells(
