@@ -49,7 +49,7 @@ LIMITS = """## What this does not show
   another they called an outline right that follows the cell's own edge, with or without what the
   cells share.
 - Readers, and draws of masks, differ more than these intervals say, most of all on BCCD's piles
-  ([how much](network.md#halos-and-how-much-a-judgement-varies)): two states of the code are to be
+  ([how much](rounds.md#halos-and-how-much-a-judgement-varies)): two states of the code are to be
   compared on the same cells by the same readers, not by two such pages."""
 
 
