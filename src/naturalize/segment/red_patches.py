@@ -38,7 +38,6 @@ _WHOLE, _BITE, _DEEP_BLUE = 0.98, 0.025, 0.5
 """Solidity of a cell so round that it hardly holds a part of another, what a bite takes of it, and
 the purple share of cytoplasm from which no pink place can be its own."""
 _LEAST_CYTOPLASM = 50
-_NOTHING = np.float32(1e-6)
 
 
 def without_red_patches(
@@ -53,8 +52,7 @@ def without_red_patches(
     cytoplasm = own & ~nuclei
     if np.count_nonzero(cytoplasm) < _LEAST_CYTOPLASM:
         return own
-    density = _smoothed(stain.density[..., 1], _BLUR * diameter_px)
-    share = _smoothed(stain.purple, _BLUR * diameter_px) / np.maximum(density, _NOTHING)
+    density, share = stain.smoothed(_BLUR * diameter_px)
     dense = cytoplasm & (density > FOREGROUND_SHARE * stain.red_cell_density)
     even = dense & (share < _MOST_BESIDE_PINK) & _is_even(stain.density[..., 1], diameter_px)
     rather = cytoplasm & ~even

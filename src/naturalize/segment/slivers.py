@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,7 +20,6 @@ _DEEP, _WIDE, _FRINGE = 0.12, 0.08, 0.035
 """How deep a sliver may reach into a cell, how wide the red cell is beyond it, as what is narrower
 is a blurred edge, and how wide its own blurred edge is, in diameters of a red cell."""
 _LEAST_CYTOPLASM = 50
-_NOTHING = np.float32(1e-6)
 
 
 def without_slivers(
@@ -36,8 +34,7 @@ def without_slivers(
     cytoplasm = own & ~nuclei
     if np.count_nonzero(cytoplasm) < _LEAST_CYTOPLASM:
         return own
-    density = _smoothed(stain.density[..., 1], _BLUR * diameter_px)
-    share = _smoothed(stain.purple, _BLUR * diameter_px) / np.maximum(density, _NOTHING)
+    density, share = stain.smoothed(_BLUR * diameter_px)
     usual = float(median(share[cytoplasm]))
     if usual < _BLUE:
         return own
@@ -54,8 +51,3 @@ def without_slivers(
     sliver = np.take(reached, regions)
     fringe = edge & dense & (share < _BLURRED) & near(sliver, _FRINGE * diameter_px)
     return largest_piece(own & ~(sliver | fringe))
-
-
-def _smoothed(plane: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:
-    plane = np.ascontiguousarray(plane)
-    return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma_px), np.float32)

@@ -30,6 +30,7 @@ _GREEN_OVER_RED = 1.05
 _RED_INK = (4.0, 1.3)
 _BLUISH = 0.22
 _WHITE = 254
+_NOTHING = np.float32(1e-6)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,14 @@ class Stain:
             foreground=self.foreground[place],
             purple=self.purple[place],
         )
+
+    def smoothed(self, sigma_px: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return density in green, and the purple share of it, both (height, width), smoothed."""
+        density, purple = (
+            np.asarray(cv2.GaussianBlur(np.ascontiguousarray(plane), (0, 0), sigma_px), np.float32)
+            for plane in (self.density[..., 1], self.purple)
+        )
+        return density, np.asarray(purple / np.maximum(density, _NOTHING), dtype=np.float32)
 
     @property
     def bluish(self) -> NDArray[np.bool_]:
