@@ -37,6 +37,8 @@ is."""
 _WHOLE, _BITE, _DEEP_BLUE = 0.98, 0.025, 0.5
 """Solidity of a cell so round that it hardly holds a part of another, what a bite takes of it, and
 the purple share of cytoplasm from which no pink place can be its own."""
+_DEEP = 0.06
+"""How deep in a cell its colour is told best, in diameters of a red cell."""
 _LEAST_CYTOPLASM = 50
 
 
@@ -55,8 +57,7 @@ def without_red_patches(
     density, share = stain.smoothed(_BLUR * diameter_px)
     dense = cytoplasm & (density > FOREGROUND_SHARE * stain.red_cell_density)
     even = dense & (share < _MOST_BESIDE_PINK) & _is_even(stain.density[..., 1], diameter_px)
-    rather = cytoplasm & ~even
-    usual = float(median(share[rather if rather.sum() > even.sum() else cytoplasm]))
+    usual = float(median(share[_sure_cytoplasm(own, cytoplasm, even, diameter_px)]))
     if usual <= _PINK:
         return own
     blue = usual >= _BLUE
@@ -68,6 +69,23 @@ def without_red_patches(
     patches |= red & near(patches, _FRINGE * diameter_px)
     rest = largest_piece(opened(own & ~patches, _LEAST_WIDTH * diameter_px)) & own
     return own if usual < _DEEP_BLUE and _is_bite(own, rest) else rest
+
+
+def _sure_cytoplasm(
+    own: NDArray[np.bool_],
+    cytoplasm: NDArray[np.bool_],
+    even: NDArray[np.bool_],
+    diameter_px: float,
+) -> NDArray[np.bool_]:
+    """Return what of the cytoplasm tells its colour best.
+
+    That is what lies deep in the cell and is not as even and red as a red cell, where there is more
+    of it than of that; a thin rim around a large nucleus may be another cell's for the most part.
+    """
+    rather = cytoplasm & ~even
+    deep = inner_distance(np.pad(own, 1))[1:-1, 1:-1] > _DEEP * diameter_px
+    enough = np.count_nonzero(even)
+    return next((some for some in (rather & deep, rather) if some.sum() > enough), cytoplasm)
 
 
 def _at_edge(

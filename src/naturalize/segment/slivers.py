@@ -31,7 +31,8 @@ def without_slivers(
     those of the same window, which holds a little of what lies around the cell; ``diameter_px`` is
     that of a red cell.
     """
-    cytoplasm = own & ~nuclei
+    edge = own & (inner_distance(own) < _DEEP * diameter_px)
+    cytoplasm = own & ~nuclei & ~edge
     if np.count_nonzero(cytoplasm) < _LEAST_CYTOPLASM:
         return own
     density, share = stain.smoothed(_BLUR * diameter_px)
@@ -43,7 +44,6 @@ def without_slivers(
     beside = opened(red & ~own, _WIDE * diameter_px)
     if not beside.any():
         return own
-    edge = own & (inner_distance(own) < _DEEP * diameter_px)
     regions, n_regions = number_regions(red & (edge | ~own), connectivity=4)
     reached = np.zeros(n_regions + 1, dtype=np.bool_)
     reached[regions[beside]] = True
