@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.quantiles import median
-from naturalize.segment.regions import closed, fill_holes, opened, solidity
+from naturalize.segment.regions import closed, fill_holes, near, opened, solidity
 from naturalize.segment.stain import FOREGROUND_SHARE, Stain
 
 _PURPLE = 0.25
@@ -22,7 +21,8 @@ _GAPS, _LEAST_WIDTH = 0.12, 0.12
 """Widths, in red cells, of gaps between granules that a body closes, and of what is left off it."""
 _BODY = 0.25
 """A veil is paler than this share of its body's nuclear density, where the body ends."""
-_EDGE = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
+_EDGE = 0.03
+"""How far a body's blurred edge reaches, in red cells."""
 _LEAST_PIXELS = 50
 
 
@@ -39,7 +39,7 @@ def without_veil(
     if stain.overexposed or np.count_nonzero(dark) < _LEAST_PIXELS:
         return own
     body = fill_holes(closed(dark, _GAPS * diameter_px)) & own
-    around = own & (cv2.dilate(body.view(np.uint8), _EDGE) == 0)
+    around = own & ~near(body, _EDGE * diameter_px)
     area = np.count_nonzero(own)
     if np.count_nonzero(around) < max(_LEAST_PIXELS, _LEAST_AROUND * area):
         return own
