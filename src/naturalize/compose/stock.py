@@ -45,20 +45,19 @@ class Stock:
 
 @lru_cache(maxsize=4)
 def stock_of(bank: CutoutBank) -> Stock:
-    """Look through all cutouts of a bank."""
+    """Look through all red cells of a bank."""
     clear = set()
     seen: dict[str, list[NDArray[np.float64]]] = {}
     layouts: dict[str, list[Box]] = {}
     rims: dict[str, int] = {}
-    for row in bank.rows:
+    for row in (row for row in bank.rows if row.kind == "RBC"):
         cutout = bank.cutout(row.id)
         if clear_rim(cutout) >= CLEAR_RIM:
             clear.add(row.id)
-        if row.kind == "RBC":
-            seen.setdefault(row.sample_id, []).append(_look(cutout))
-            bare = cutout.own_box
-            rims[row.id] = (row.box.height - bare.height) // 2
-            layouts.setdefault(row.sample_id, []).append(bare)
+        seen.setdefault(row.sample_id, []).append(_look(cutout))
+        bare = cutout.own_box
+        rims[row.id] = (row.box.height - bare.height) // 2
+        layouts.setdefault(row.sample_id, []).append(bare)
     turned_down = bank.turned_down()
     for refused in turned_down:
         if refused.kind == "RBC":
@@ -104,7 +103,8 @@ def _look(cutout: Cutout) -> NDArray[np.float64]:
     h, w = mask.shape
     middle = np.s_[3 * h // 8 : 5 * h // 8 + 1, 3 * w // 8 : 5 * w // 8 + 1]
     area = int(np.count_nonzero(mask))
-    mean = pixels[mask].sum(axis=0, dtype=np.int64) / area
+    # A sum of whole numbers, brought back to one; indexing by the mask takes far longer.
+    mean = np.rint(np.multiply(cv2.mean(pixels, mask.view(np.uint8))[:3], area)) / area
     lighter = pixels[middle][..., 1].mean(dtype=np.float64) / mean[1] - 1
     light = mean / cutout.surface.coefficients[:, 0]
     return np.array([*light, lighter, area**0.5])
