@@ -44,8 +44,8 @@ LIMITS = """## What this does not show
 - The hand-drawn outlines are one person's; how far two persons differ is not known.
 - Recall on BCCD counts an annotated red cell as found by its box, not by its outline.
 - The two judgements are two separate readings by a vision-language model, each told to count doubt
-  as bad ([all they are told](readers.md)); no haematologist has looked. The same reader may share its
-  mistakes, so the agreement says less than that of two persons. Where red cells lie over one
+  as bad ([all they are told](readers.md)); no haematologist has looked. The same reader may share
+  its mistakes, so the agreement says less than that of two persons. Where red cells lie over one
   another they called an outline right that follows the cell's own edge, with or without what the
   cells share.
 - Readers, and draws of masks, differ more than these intervals say, most of all on BCCD's piles
