@@ -29,6 +29,7 @@ from naturalize.errors import InputError
 from naturalize.evaluate.compare import mcnemar
 from naturalize.segment import Mask, Segmenter, Smear
 from segment_agreement import iou, share_interval
+from segment_digest import behaviour_digest
 from segment_draw import (
     POOL_IMAGES,
     Row,
@@ -108,7 +109,10 @@ def draw(given: argparse.Namespace) -> None:
             write_rows(given.out / f"drawn-{name}-{network}.csv", some)
         for path in _sheets(deck, smears, given, name):
             print(path)
-    about = {network: smear.parameters() for network, smear in smears.items()}
+    about: dict[str, object] = {
+        network: smear.parameters() | {"behaviour": behaviour_digest(smear)}
+        for network, smear in smears.items()
+    }
     about |= {"draw": {"seed": given.seed, "central_cells": looked_at}}
     (given.out / "draw.json").write_text(json.dumps(about, indent=1) + "\n")
 

@@ -171,16 +171,22 @@ def find_cells(
     within = paint(stars, raw.shape, margins=(_BEYOND,)) > 0
     nuclei = parts.nuclei > 0
     trimmed = _trimmed(parted, within, nuclei, stain, diameter_px)
-    for number, place in enumerate(find_boxes(trimmed), start=1):
-        if place is not None:
-            own = trimmed[place] == number
-            part = _own_part(own, nuclei[place], stain.window(place), diameter_px)
-            trimmed[place][own & ~part] = 0
-            near = Box.of(place).grown(round(_BESIDE * diameter_px)).clipped(*shown.shape).slices
-            own = trimmed[near] == number
-            part = without_slivers(own, nuclei[near], stain.window(near), diameter_px)
-            trimmed[near][own & ~part] = 0
+    _leave_own_parts(trimmed, nuclei, stain, diameter_px)
     return trimmed
+
+
+def _leave_own_parts(
+    labels: NDArray[np.int32], nuclei: NDArray[np.bool_], stain: Stain, diameter_px: float
+) -> None:
+    """Take from each cell, in place, what is another thing's; slivers by what lies beside it."""
+    margin_px = round(_BESIDE * diameter_px)
+    for number, place in enumerate(find_boxes(labels), start=1):
+        if place is not None:
+            around = Box.of(place).grown(margin_px).clipped(*labels.shape).slices
+            for part_of, window in ((_own_part, place), (without_slivers, around)):
+                own = labels[window] == number
+                kept = part_of(own, nuclei[window], stain.window(window), diameter_px)
+                labels[window][own & ~kept] = 0
 
 
 def _own_part(
@@ -194,8 +200,7 @@ def _own_part(
     rest = opened(without_veil(rest, nuclei, stain, diameter_px), _SPUR * diameter_px) & rest
     if (rest & nuclei).any():
         return rest
-    purple, density = stain.purple[rest].sum(), stain.density[rest][..., 1].sum()
-    return rest if purple > _HAEMOGLOBIN * density else np.zeros_like(rest)
+    return rest if stain.is_purple(rest, _HAEMOGLOBIN) else np.zeros_like(rest)
 
 
 def without_beads(
@@ -211,7 +216,7 @@ def without_beads(
     pieces, areas = label_areas(beads)
     for piece in range(1, len(areas)):
         own = pieces == piece
-        if stain.purple[own].sum() > _BLEB * stain.density[own][..., 1].sum():
+        if stain.is_purple(own, _BLEB):
             beads &= ~own
     return np.where(beads, np.uint8(SEEN.index("PLT")), shown), np.where(beads, 0, cells)
 

@@ -15,14 +15,14 @@ from naturalize.segment.regions import (
     opened,
     solidity,
 )
-from naturalize.segment.stain import FOREGROUND_SHARE, Stain
+from naturalize.segment.stain import BLUE_CYTOPLASM, FOREGROUND_SHARE, Stain
 
 _BLUR = 0.02
 """By how much density and purple are smoothed, in diameters of a red cell."""
-_BLUE, _PINK = 0.36, 0.15
-"""Purple share of a cell's cytoplasm from which it is blue, so that whatever is plainly less so is
-no part of it, and from which it is pink at least: eosinophils and late erythroblasts are as red as
-red cells and lose nothing."""
+_PINK = 0.15
+"""Purple share of a cell's cytoplasm from which it is pink at least: eosinophils and late
+erythroblasts are as red as red cells and lose nothing. From that of blue cytoplasm on, whatever is
+plainly less so is no part of the cell."""
 _OF_OWN, _MOST_PURPLE, _MOST_BESIDE_PINK = 0.6, 0.2, 0.13
 """Purple share that a red cell stays below: beside blue cytoplasm, of that and at all, and
 beside pink cytoplasm."""
@@ -57,13 +57,15 @@ def without_red_patches(
     density, share = stain.smoothed(_BLUR * diameter_px)
     dense = cytoplasm & (density > FOREGROUND_SHARE * stain.red_cell_density)
     even = dense & (share < _MOST_BESIDE_PINK) & _is_even(stain.density[..., 1], diameter_px)
-    usual = float(median(share[_sure_cytoplasm(own, cytoplasm, even, diameter_px)]))
+    inner = inner_distance(np.pad(own, 1))[1:-1, 1:-1]
+    deep = inner > _DEEP * diameter_px
+    usual = float(median(share[_sure_cytoplasm(cytoplasm, even, deep)]))
     if usual <= _PINK:
         return own
-    blue = usual >= _BLUE
+    blue = usual >= BLUE_CYTOPLASM
     red = dense & (share < (min(_OF_OWN * usual, _MOST_PURPLE) if blue else _MOST_BESIDE_PINK))
     sure, least_area = (red, _LEAST_AREA) if blue else (even, _LEAST_AREA_BESIDE_PINK)
-    patches = _at_edge(sure, own, least_area, diameter_px)
+    patches = _at_edge(sure, inner, least_area, diameter_px)
     if not patches.any():
         return own
     patches |= red & near(patches, _FRINGE * diameter_px)
@@ -72,29 +74,28 @@ def without_red_patches(
 
 
 def _sure_cytoplasm(
-    own: NDArray[np.bool_],
-    cytoplasm: NDArray[np.bool_],
-    even: NDArray[np.bool_],
-    diameter_px: float,
+    cytoplasm: NDArray[np.bool_], even: NDArray[np.bool_], deep: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Return what of the cytoplasm tells its colour best.
 
-    That is what lies deep in the cell and is not as even and red as a red cell, where there is more
-    of it than of that; a thin rim around a large nucleus may be another cell's for the most part.
+    That is what lies ``deep`` in the cell and is not as even and red as a red cell, where there is
+    more of it than of that; a thin rim around a large nucleus may be mostly another cell's.
     """
     rather = cytoplasm & ~even
-    deep = inner_distance(np.pad(own, 1))[1:-1, 1:-1] > _DEEP * diameter_px
     enough = np.count_nonzero(even)
     return next((some for some in (rather & deep, rather) if some.sum() > enough), cytoplasm)
 
 
 def _at_edge(
-    red: NDArray[np.bool_], own: NDArray[np.bool_], least_area: float, diameter_px: float
+    red: NDArray[np.bool_], inner: NDArray[np.float32], least_area: float, diameter_px: float
 ) -> NDArray[np.bool_]:
-    """Return the regions of ``red`` that are large and lie along the edge of a cell."""
+    """Return the regions of ``red`` that are large and lie along the edge of a cell.
+
+    ``inner`` is the distance of its pixels to that edge, 0 outside the cell.
+    """
     parts, areas = label_areas(opened(red, _LEAST_WIDTH * diameter_px))
-    inner = inner_distance(np.pad(own, 1))[1:-1, 1:-1]
-    along = np.bincount(parts[own & (inner < 1 + _EDGE * diameter_px)], minlength=len(areas))
+    edge = (inner > 0) & (inner < 1 + _EDGE * diameter_px)
+    along = np.bincount(parts[edge], minlength=len(areas))
     large = (areas > least_area * diameter_px**2) & (along > _LEAST_EDGE * diameter_px)
     large[0] = False
     return np.take(large, parts)

@@ -7,13 +7,10 @@ from numpy.typing import NDArray
 
 from naturalize.quantiles import median
 from naturalize.segment.regions import inner_distance, largest_piece, near, number_regions, opened
-from naturalize.segment.stain import FOREGROUND_SHARE, Stain
+from naturalize.segment.stain import BLUE_CYTOPLASM, FOREGROUND_SHARE, Stain
 
 _BLUR = 0.012
 """By how much density and purple are smoothed, in diameters of a red cell."""
-_BLUE = 0.36
-"""Purple share of cytoplasm from which it is blue; what is less so may be as red as red cells, and
-loses nothing."""
 _SURE, _BLURRED = 0.15, 0.3
 """Purple share that a red cell stays below, and what it does next to cytoplasm."""
 _DEEP, _WIDE, _FRINGE = 0.12, 0.08, 0.035
@@ -27,9 +24,9 @@ def without_slivers(
 ) -> NDArray[np.bool_]:
     """Return a nucleated cell's pixels, bool (h, w), without the edge of a red cell beside it.
 
-    That has the colour of haemoglobin and goes on beyond the mask. ``nuclei`` and ``stain`` are
-    those of the same window, which holds a little of what lies around the cell; ``diameter_px`` is
-    that of a red cell.
+    That has the colour of haemoglobin and goes on beyond the mask. Cytoplasm that is not blue may
+    be as red, and loses nothing. ``nuclei`` and ``stain`` are those of the same window, which holds
+    a little of what lies around the cell; ``diameter_px`` is that of a red cell.
     """
     edge = own & (inner_distance(own) < _DEEP * diameter_px)
     cytoplasm = own & ~nuclei & ~edge
@@ -37,7 +34,7 @@ def without_slivers(
         return own
     density, share = stain.smoothed(_BLUR * diameter_px)
     usual = float(median(share[cytoplasm]))
-    if usual < _BLUE:
+    if usual < BLUE_CYTOPLASM:
         return own
     dense = density > FOREGROUND_SHARE * stain.red_cell_density
     red = dense & (share < _SURE)

@@ -198,9 +198,8 @@ def _red_cell_masks(
 def _is_purple(mask: Mask, stain: Stain) -> bool:
     """Whether a mask holds far more stain than haemoglobin explains: a scrap of another object."""
     rows, columns = mask.box.slices
-    place, pixels = (slice(rows.start, rows.stop, 3), columns), mask.pixels[::3]
-    density = stain.density[place][..., 1][pixels]
-    return bool(stain.purple[place][pixels].sum() > NO_HAEMOGLOBIN * density.sum())
+    third = stain.window((slice(rows.start, rows.stop, 3), columns))
+    return third.is_purple(mask.pixels[::3], NO_HAEMOGLOBIN)
 
 
 def _mask(

@@ -23,6 +23,8 @@ FOREGROUND_SHARE = 0.3
 """Density of the foreground at least, in units of the red cells' own."""
 NO_HAEMOGLOBIN = 0.42
 """Purple share of density from which a place or a body is no red cell's."""
+BLUE_CYTOPLASM = 0.36
+"""Purple share of the density of cytoplasm from which it is plainly no haemoglobin."""
 _MAX_HAEMOGLOBIN_RATIO = 1.2
 _NUCLEAR_DEPTH = 2.5
 _SAME_STAIN = 1.3
@@ -58,6 +60,10 @@ class Stain:
             foreground=self.foreground[place],
             purple=self.purple[place],
         )
+
+    def is_purple(self, pixels: NDArray[np.bool_], share: float) -> bool:
+        """Whether more than a share of what a body absorbs, bool (height, width), is purple."""
+        return bool(self.purple[pixels].sum() > share * self.density[..., 1][pixels].sum())
 
     def smoothed(self, sigma_px: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return density in green, and the purple share of it, both (height, width), smoothed."""
