@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from naturalize.segment.regions import number_regions, opened
+from naturalize.segment.regions import framed, number_regions, opened
 
 _LEAST_AREA = 0.012
 _MOUTH, _EDGE = 0.12, 0.06
@@ -60,9 +60,9 @@ def _depth(
 ) -> NDArray[np.float32]:
     """Return each pixel's distance to the cell's edge in px, float32 (h, w)."""
     rows, columns = place
-    framed = np.pad(pixels.view(np.uint8), 1, mode="edge")
-    framed[0] &= rows.start == 0
-    framed[-1] &= rows.stop == shape[0]
-    framed[:, 0] &= columns.start == 0
-    framed[:, -1] &= columns.stop == shape[1]
-    return np.asarray(cv2.distanceTransform(framed, cv2.DIST_L2, 5)[1:-1, 1:-1], dtype=np.float32)
+    whole = framed(pixels, 1, going_on=True).view(np.uint8)
+    whole[0] &= rows.start == 0
+    whole[-1] &= rows.stop == shape[0]
+    whole[:, 0] &= columns.start == 0
+    whole[:, -1] &= columns.stop == shape[1]
+    return np.asarray(cv2.distanceTransform(whole, cv2.DIST_L2, 5)[1:-1, 1:-1], dtype=np.float32)

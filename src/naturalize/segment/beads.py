@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from naturalize.segment.regions import find_boxes, inner_distance
+from naturalize.segment.regions import find_boxes, framed, inner_distance
 
 _CORE, _CORE_OF_OWN = 0.42, 0.6
 """Radius of the disc that reaches a cell's body: in diameters of a red cell, and at most in radii
@@ -34,14 +34,14 @@ def find_beads(labels: NDArray[np.int32], diameter_px: float) -> NDArray[np.bool
 def _beads_of(own: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
     """Return the beads of one object, bool (h, w), as if it went on beyond its array."""
     frame = round(_CORE * diameter_px) + 2
-    framed = np.pad(own, frame, mode="edge")
-    depth = inner_distance(framed)
+    whole = framed(own, frame, going_on=True)
+    depth = inner_distance(whole)
     radius = min(_CORE * diameter_px, _CORE_OF_OWN * float(depth.max()))
-    body = framed & (inner_distance(depth <= radius) <= radius + 1)
+    body = whole & (inner_distance(depth <= radius) <= radius + 1)
     count, parts, stats, _ = cv2.connectedComponentsWithStats(
-        (framed & ~body).view(np.uint8), connectivity=4
+        (whole & ~body).view(np.uint8), connectivity=4
     )
-    beads = np.zeros_like(framed)
+    beads = np.zeros_like(whole)
     for part in range(1, count):
         if stats[part, cv2.CC_STAT_AREA] >= (_LEAST * diameter_px) ** 2:
             one = parts == part

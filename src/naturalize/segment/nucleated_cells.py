@@ -5,7 +5,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from naturalize.geometry import Box
 from naturalize.segment.beads import find_beads
@@ -18,6 +17,7 @@ from naturalize.segment.regions import (
     find_boxes,
     inner_distance,
     label_areas,
+    number_regions,
     opened,
     widened,
 )
@@ -139,12 +139,15 @@ def _meeting_widely(pixels: NDArray[np.bool_], other: NDArray[np.bool_]) -> NDAr
     near = (cv2.dilate(other.view(np.uint8), _NEXT) > 0) & pixels
     if not near.any():
         return near
-    pieces, areas = label_areas(pixels)
-    meets = np.bincount(pieces[near], minlength=len(areas))
-    width = 2 * ndimage.maximum(inner_distance(pixels), pieces, np.arange(len(areas)))
-    wide = meets > _WIDELY * width
-    wide[0] = False
-    return np.asarray(np.take(wide, pieces))
+    here = bounds(pixels)
+    pieces, n_pieces = number_regions(pixels[here])
+    depth = inner_distance(pixels)[here]
+    wide = np.zeros(n_pieces + 1, dtype=np.bool_)
+    for number, meets in enumerate(np.bincount(pieces[near[here]])):
+        if meets:
+            width = 2 * depth[pieces == number].max()
+            wide[number] = meets > _WIDELY * width
+    return widened(np.take(wide, pieces), here, pixels.shape)
 
 
 def find_cells(

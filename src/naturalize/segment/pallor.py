@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naturalize.segment.gaps import find_gaps, gap_within, n_cut_sides
+from naturalize.segment.regions import framed
 
 _PALLOR_SHARE = 0.45
 _BOX_SHARE = 0.6
@@ -49,8 +50,8 @@ def _pallor(foreground: NDArray[np.bool_], diameter_px: float) -> NDArray[np.boo
 
 def _is_convex(pixels: NDArray[np.bool_]) -> bool:
     """Whether a region has no bays: the outlines of cells bend into the gaps between them."""
-    framed = np.pad(pixels.astype(np.uint8), 1)
-    outlines, _ = cv2.findContours(framed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    apart = framed(pixels, 1).view(np.uint8)
+    outlines, _ = cv2.findContours(apart, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     hull = cv2.convexHull(np.concatenate(outlines))
-    full = cv2.fillConvexPoly(np.zeros_like(framed), hull, 1)
+    full = cv2.fillConvexPoly(np.zeros_like(apart), hull, 1)
     return bool(pixels.sum() > _CUT_SOLIDITY * full.sum())

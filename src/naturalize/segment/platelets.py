@@ -20,6 +20,7 @@ from naturalize.segment.regions import (
     closed,
     fill_holes,
     find_boxes,
+    framed,
     near,
     number_regions,
     opened,
@@ -96,7 +97,7 @@ def _smooth(piece: NDArray[np.bool_], diameter_px: float) -> NDArray[np.bool_]:
 
 def _parted(piece: NDArray[np.bool_], diameter_px: float) -> Iterator[NDArray[np.bool_]]:
     """Yield a platelet, and those that hang on it by a neck."""
-    beads = find_beads(np.pad(piece, 1).astype(np.int32), diameter_px)[1:-1, 1:-1]
+    beads = find_beads(framed(piece, 1).astype(np.int32), diameter_px)[1:-1, 1:-1]
     yield piece & ~beads
     hanging, n_beads = number_regions(beads)
     yield from (hanging == number for number in range(1, n_beads + 1))

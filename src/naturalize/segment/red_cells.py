@@ -103,9 +103,11 @@ def _faint_rims(
     """
     slide = labels == 0 if other is None else (labels == 0) & ~other
     depth = inner_distance(~slide) / np.float32(diameter_px)
-    ringed = np.where((depth > _RIM) & (depth < _RING), labels, 0)[::_EVERY, ::_EVERY].ravel()
-    n_labels = int(labels.max(initial=0)) + 1
-    total = np.bincount(ringed, density[::_EVERY, ::_EVERY].ravel(), minlength=n_labels)
+    some = np.s_[::_EVERY, ::_EVERY]
+    deep, n_labels = depth[some], int(labels.max(initial=0)) + 1
+    ring = (deep > _RIM) & (deep < _RING)
+    ringed = labels[some][ring]
+    total = np.bincount(ringed, density[some][ring], minlength=n_labels)
     least = _HALF * total / np.maximum(np.bincount(ringed, minlength=n_labels), 1)
     rim = (labels > 0) & (depth <= _RIM)
     rim[rim] = density[rim] < least[labels[rim]]

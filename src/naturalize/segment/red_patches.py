@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from naturalize.quantiles import median
 from naturalize.segment.regions import (
+    framed,
     inner_distance,
     label_areas,
     largest_piece,
@@ -57,7 +58,7 @@ def without_red_patches(
     density, share = stain.smoothed(_BLUR * diameter_px)
     dense = cytoplasm & (density > FOREGROUND_SHARE * stain.red_cell_density)
     even = dense & (share < _MOST_BESIDE_PINK) & _is_even(stain.density[..., 1], diameter_px)
-    inner = inner_distance(np.pad(own, 1))[1:-1, 1:-1]
+    inner = inner_distance(framed(own, 1))[1:-1, 1:-1]
     deep = inner > _DEEP * diameter_px
     usual = float(median(share[_sure_cytoplasm(cytoplasm, even, deep)]))
     if usual <= _PINK:

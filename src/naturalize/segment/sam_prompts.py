@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from naturalize.images import Rgb
 from naturalize.segment.mask import Mask
-from naturalize.segment.regions import inner_distance
+from naturalize.segment.regions import framed, inner_distance
 from naturalize.segment.sam_frame import Frame
 
 _GROWTH = 0.05
@@ -94,6 +94,6 @@ def grid_prompts(points_per_side: int, shape: tuple[int, ...]) -> Prompts:
 def _deepest(mask: Mask) -> tuple[int, int]:
     """Return (row, column) within the mask's box of its point farthest from any edge."""
     known = mask.pixels if mask.nucleus is None or not mask.nucleus.any() else mask.nucleus
-    depth = inner_distance(np.pad(known, 1))[1:-1, 1:-1]
+    depth = inner_distance(framed(known, 1))[1:-1, 1:-1]
     row, column = divmod(int(depth.argmax()), depth.shape[1])
     return row, column
