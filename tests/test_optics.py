@@ -70,6 +70,24 @@ def test_background_is_the_slide_between_cells() -> None:
     assert background[~cells].mean() > 0.85
 
 
+@pytest.mark.parametrize("loss", [0.15, 0.35, 0.45])
+def test_slide_is_found_in_the_corners_that_a_lens_darkens(loss: float) -> None:
+    rgb, cells = with_cells(slide(240, 300))
+    y, x = (np.linspace(-1, 1, n) for n in rgb.shape[:2])
+    darkened = rgb * (1 - loss / 2 * (y[:, None] ** 2 + x**2))[..., None]
+    background = optics.estimate_background(darkened.astype(np.uint8))
+    assert background[~cells].mean() > 0.97
+    assert background[cells].mean() < 0.1
+
+
+def test_grey_things_on_a_grey_picture_are_no_slide() -> None:
+    rgb = np.full((120, 150, 3), 200, np.uint8)
+    rgb[30:80, 40:110] = 150
+    background = optics.estimate_background(rgb)
+    assert not background[32:78, 42:108].any()
+    assert background[:28].all()
+
+
 def test_plate_recovers_the_light_under_the_cells() -> None:
     rgb, _ = with_cells(slide())
     plate = optics.fit_plate(rgb, optics.estimate_background(rgb)).evaluate(*rgb.shape[:2])

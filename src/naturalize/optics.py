@@ -27,6 +27,11 @@ _MAX_FIT_PIXELS = 2000
 _TRIMS = 3
 _SEED_PIXELS = 15_000
 _EVERY = 3
+_MOST_FITS, _GROWING = 8, 1.1
+"""Fits of the slide at most, and by how much what is found must grow for a third and later one."""
+_GREY, _DARKEST, _LEAST_SHADED, _LEAST_COLOURED = 0.05, 0.5, 0.15, 0.02
+"""Of what a lens darkens: by how much its transmittance differs between channels, how low it is,
+and shares of an image that it covers, and that other things do: on a grey picture nothing tells."""
 _COARSE = 8
 _STRIP = 128
 """Rows computed at once: few enough for a processor's cache."""
@@ -116,8 +121,9 @@ def find_slide(rgb: Rgb) -> tuple[NDArray[np.bool_], PlateSurface]:
 
     The slide's colour is the brightest well-filled peak of the green histogram. A surface is
     fitted to that peak, then every pixel near the surface in all three channels is taken, and the
-    fit repeated, so uneven light is followed. Images that have no light, even background give no
-    pixel at all, or few.
+    fit repeated until it finds no more, so uneven light is followed; where a lens darkens the
+    corners much, what is as grey as the slide is taken in. Images that have no light, even
+    background give no pixel at all, or few.
     """
     height, width = rgb.shape[:2]
     nothing = np.zeros((height, width), dtype=np.bool_), _flat(np.full(3, 255.0))
@@ -129,13 +135,18 @@ def find_slide(rgb: Rgb) -> tuple[NDArray[np.bool_], PlateSurface]:
     seed = _slide_seed(small)
     if seed is None:
         return nothing
-    for _ in range(2):
+    for turn in range(_MOST_FITS):
         surface = fit_plate(small, seed)
-        off = _distance(small, surface.interpolated(*small.shape[:2]))
+        plate = surface.interpolated(*small.shape[:2])
+        off = _distance(small, plate)
         allowed = _tolerance(off.reshape(-1, 3)[np.flatnonzero(seed)[::_EVERY]])
-        seed = _all_within(off, allowed)
+        before, seed = np.count_nonzero(seed), _all_within(off, allowed)
         if np.count_nonzero(seed) < _MIN_SLIDE_SHARE * seed.size:
             return nothing
+        if not turn:
+            seed |= _shaded(small, plate, seed)
+        elif np.count_nonzero(seed) < _GROWING * before:
+            break
     return _near(smooth, surface, allowed), surface
 
 
@@ -243,6 +254,24 @@ def _near(rgb: Rgb, surface: PlateSurface, allowed: NDArray[np.float32]) -> NDAr
         rows = slice(top, top + _STRIP)
         near[rows] = _all_within(_distance(rgb[rows], plate[rows]), allowed)
     return near
+
+
+def _shaded(
+    rgb: Rgb, plate_rgb: NDArray[np.float32], slide: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return what may be slide in the shade, bool (height, width), where there is much of it.
+
+    It lets less light through than the ``slide`` found so far, and of all colours alike, which no
+    stain does.
+    """
+    light = transmittance(rgb, plate_rgb)
+    red, green, blue = light[..., 0], light[..., 1], light[..., 2]
+    least, most = np.minimum(np.minimum(red, green), blue), np.maximum(np.maximum(red, green), blue)
+    grey = (most - least < _GREY) & (least > _DARKEST) & ~slide
+    coloured = np.count_nonzero(~(grey | slide)) > _LEAST_COLOURED * slide.size
+    whole = cv2.erode(grey.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    much = np.count_nonzero(whole) > _LEAST_SHADED * np.count_nonzero(slide)
+    return np.asarray(whole if much and coloured else np.zeros_like(slide))
 
 
 def _all_within(off: NDArray[np.float32], allowed: NDArray[np.float32]) -> NDArray[np.bool_]:
